@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every Swift target is built with the same strict settings; there are no package dependencies, on purpose.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linker)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+// Pure: no system calls, clock, randomness, threads or Foundation. TidyTests holds the table of allowed imports.
+let pure: [Target] = [
+    library("JRBase"),
+    library("JRJSON"),
+    library("JRWire", ["JRBase"]),
+    library("JRCore", ["JRBase", "JRWire"]),
+    library("JRJournal", ["JRBase"]),
+    library("JRSupervision", ["JRBase", "JRJSON"]),
+    library("JRCommandLine", ["JRBase", "JRJSON"]),
+]
+
+// Shells: thin, own the side effects.
+let shells: [Target] = [
+    .target(name: "CJRLinux"),
+    library("JRSystem", ["CJRLinux", "JRBase"]),
+    library("JRReactor", ["JRSystem", "JRBase"]),
+    library("JRStorage", ["JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
+    library("JobReactor", ["JRCore", "JRWire", "JRJSON", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
+    library("JRSupervisor", ["JRSupervision", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
+]
+
+let programs: [Target] = [
+    program("jr", ["JobReactor", "JRCommandLine", "JRJSON", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
+    // Compiled job files are loaded into jr-node and call the library inside it: the executable must export its symbols.
+    program(
+        "jr-node", ["JobReactor", "JRCommandLine", "JRJSON", "JRCore", "JRReactor", "JRSystem", "JRBase"],
+        linker: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
+    program("jr-distributor", ["JobReactor", "JRCommandLine", "JRReactor", "JRSystem", "JRBase"]),
+    program(
+        "jr-supervisor",
+        ["JRSupervisor", "JRSupervision", "JRCommandLine", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
+]
+
+let testTargets: [Target] = [
+    tests("JRBaseTests", ["JRBase"]),
+    tests("JRJSONTests", ["JRJSON"]),
+    tests("JRWireTests", ["JRWire", "JRBase"]),
+    tests("JRCoreTests", ["JRCore", "JRWire", "JRBase"]),
+    tests("JRJournalTests", ["JRJournal", "JRBase"]),
+    tests("JRSupervisionTests", ["JRSupervision", "JRJSON", "JRBase"]),
+    tests("JRCommandLineTests", ["JRCommandLine", "JRJSON", "JRBase"]),
+    tests("JRSystemTests", ["JRSystem", "JRBase"]),
+    tests("JRReactorTests", ["JRReactor", "JRSystem", "JRBase"]),
+    tests("JRStorageTests", ["JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
+    tests("JobReactorTests", ["JobReactor", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
+    tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
+    tests("TidyTests", []),
+    tests("EndToEndTests", ["JRSystem", "JRBase", "JRJSON"]),
+]
+
+let package = Package(
+    name: "job-reactor",
+    products: [
+        .library(name: "JobReactor", targets: ["JobReactor"]),
+        .executable(name: "jr", targets: ["jr"]),
+        .executable(name: "jr-node", targets: ["jr-node"]),
+        .executable(name: "jr-distributor", targets: ["jr-distributor"]),
+        .executable(name: "jr-supervisor", targets: ["jr-supervisor"]),
+    ],
+    targets: pure + shells + programs + testTargets
+)

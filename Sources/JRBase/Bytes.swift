@@ -1,0 +1,135 @@
+/// Bytes being written: integers in either order, lengths and raw bytes, appended to one growing array.
+public struct ByteWriter: Sendable {
+    public var bytes: [UInt8]
+
+    @inlinable
+    public init(reserving capacity: Int = 0) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+    }
+
+    @inlinable
+    public var count: Int { bytes.count }
+
+    @inlinable
+    public mutating func append(_ byte: UInt8) { bytes.append(byte) }
+
+    @inlinable
+    public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+
+    /// Most significant byte first, as the wire has it.
+    @inlinable
+    public mutating func appendBigEndian<Number: FixedWidthInteger>(_ number: Number) {
+        withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Least significant byte first, as the journal has it.
+    @inlinable
+    public mutating func appendLittleEndian<Number: FixedWidthInteger>(_ number: Number) {
+        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Unsigned LEB128: seven bits a byte, lowest first.
+    @inlinable
+    public mutating func appendVarint(_ number: UInt64) {
+        var rest = number
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    /// Overwrites four bytes at `offset`, for a length that is known only after what follows it.
+    @inlinable
+    public mutating func patchBigEndian(_ number: UInt32, at offset: Int) {
+        for index in 0..<4 {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: number >> UInt32(24 - 8 * index))
+        }
+    }
+
+    @inlinable
+    public mutating func patchLittleEndian(_ number: UInt32, at offset: Int) {
+        for index in 0..<4 {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: number >> UInt32(8 * index))
+        }
+    }
+
+    @inlinable
+    public mutating func removeAll(keepingCapacity: Bool = true) {
+        bytes.removeAll(keepingCapacity: keepingCapacity)
+    }
+}
+
+/// A place in bytes being read. Every read is checked against the end; nothing traps on any input.
+public struct ByteReader: Sendable {
+    public enum Failure: Error, Sendable, Equatable {
+        /// Fewer bytes were left than the value needs.
+        case truncated
+        /// A variable-length number that does not fit 64 bits or is longer than it needs to be.
+        case malformedNumber
+    }
+
+    public let bytes: ArraySlice<UInt8>
+    public private(set) var position: Int
+
+    @inlinable
+    public init(_ bytes: [UInt8]) {
+        self.init(bytes[...])
+    }
+
+    public init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
+
+    public var remaining: Int { bytes.endIndex - position }
+    public var isAtEnd: Bool { position == bytes.endIndex }
+
+    /// How many bytes have been read.
+    public var offset: Int { position - bytes.startIndex }
+
+    public func peek() -> UInt8? { isAtEnd ? nil : bytes[position] }
+
+    public mutating func byte() throws(Failure) -> UInt8 {
+        guard position < bytes.endIndex else { throw .truncated }
+        defer { position += 1 }
+        return bytes[position]
+    }
+
+    public mutating func take(_ count: Int) throws(Failure) -> ArraySlice<UInt8> {
+        guard count >= 0, count <= remaining else { throw .truncated }
+        defer { position += count }
+        return bytes[position..<position + count]
+    }
+
+    public mutating func bigEndian<Number: FixedWidthInteger & UnsignedInteger>(
+        _ type: Number.Type = Number.self
+    ) throws(Failure) -> Number {
+        var number: Number = 0
+        for byte in try take(Number.bitWidth / 8) { number = number << 8 | Number(byte) }
+        return number
+    }
+
+    public mutating func littleEndian<Number: FixedWidthInteger & UnsignedInteger>(
+        _ type: Number.Type = Number.self
+    ) throws(Failure) -> Number {
+        var number: Number = 0
+        for byte in try take(Number.bitWidth / 8).reversed() { number = number << 8 | Number(byte) }
+        return number
+    }
+
+    public mutating func varint() throws(Failure) -> UInt64 {
+        var number: UInt64 = 0
+        for shift in stride(from: UInt64(0), through: 63, by: 7) {
+            let next = try byte()
+            if shift == 63, next > 1 { throw .malformedNumber }
+            number |= UInt64(next & 0x7F) << shift
+            if next & 0x80 == 0 {
+                if next == 0, shift > 0 { throw .malformedNumber }
+                return number
+            }
+        }
+        throw .malformedNumber
+    }
+}
