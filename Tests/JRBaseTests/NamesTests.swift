@@ -4,7 +4,9 @@ import Testing
 @Suite struct NamesTests {
     @Test("a name is 1 to 128 letters, digits and _ . : -")
     func validNames() {
-        for name in ["a", "Résumé", "", "a b", "a/b", "worker.1", "shop:resize_image-2", String(repeating: "x", count: 128)] {
+        for name in [
+            "a", "Résumé", "", "a b", "a/b", "worker.1", "shop:resize_image-2", String(repeating: "x", count: 128),
+        ] {
             let wanted = !["Résumé", "", "a b", "a/b"].contains(name)
             #expect(Names.isValid(name) == wanted, "\(name)")
         }
