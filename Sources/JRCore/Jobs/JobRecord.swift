@@ -1,0 +1,78 @@
+public import JRBase
+public import JRWire
+
+/// The status of a job as a person sees it, in the words of the original.
+public enum JobStatus: String, Sendable, Hashable, CaseIterable {
+    /// Stored, and never started yet.
+    case new
+    /// An attempt is under way.
+    case inProgress = "in progress"
+    /// A periodic job between two runs.
+    case queued
+    case complete
+    /// An attempt failed and another will follow.
+    case error
+    /// The last attempt failed.
+    case failed
+    case cancelled
+
+    public var isEnded: Bool {
+        switch self {
+        case .complete, .failed, .cancelled: true
+        case .new, .inProgress, .queued, .error: false
+        }
+    }
+
+    /// Where a job may go from here; every storage and every engine keeps to this table.
+    public var next: Set<JobStatus> {
+        switch self {
+        case .new: [.inProgress, .cancelled, .failed]
+        case .inProgress: [.queued, .complete, .error, .failed, .cancelled]
+        case .queued: [.inProgress, .cancelled, .failed]
+        case .error: [.inProgress, .cancelled, .failed]
+        case .failed, .cancelled, .complete: [.new]
+        }
+    }
+}
+
+/// All that is kept of a job: what was asked for, and how far it has come.
+public struct JobRecord: Sendable, Hashable {
+    public var request: JobRequest
+    public var status: JobStatus
+    /// Attempts since the job was made or, for a periodic job, since its last success.
+    public var attempt = 0
+    /// Attempts in a row that ended with the death of their node.
+    public var deaths = 0
+    /// Outcomes reported so far.
+    public var runs = 0
+    /// When the job is next to run; nil is at once.
+    public var due: WallTime?
+    public var startedAt: WallTime?
+    public var failedAt: WallTime?
+    public var endedAt: WallTime?
+    public var lastError: String?
+    /// Outcomes that the application has not acknowledged, oldest first.
+    public var outcomes: [JobOutcome] = []
+
+    public var id: JobID { request.id }
+
+    public init(request: JobRequest, status: JobStatus = .new) {
+        self.request = request
+        self.status = status
+        due = request.options.due
+    }
+}
+
+/// One change of what is stored. A batch of changes is stored as a whole or not at all.
+public enum StorageChange: Sendable, Equatable {
+    /// The job as it now is, whether or not it was known.
+    case put(JobRecord)
+    case remove(JobID)
+
+    public var id: JobID {
+        switch self {
+        case .put(let record): record.id
+        case .remove(let id): id
+        }
+    }
+}

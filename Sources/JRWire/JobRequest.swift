@@ -1,0 +1,171 @@
+public import JRBase
+
+/// Where a job may run (`node`, `not_node` of an enqueue).
+public struct Placement: Sendable, Hashable {
+    /// Nodes that are tried first; with ``isStrict`` the only ones.
+    public var preferred: [String] = []
+    public var isStrict = false
+    /// Nodes that never get the job.
+    public var excluded: [String] = []
+
+    public init(preferred: [String] = [], isStrict: Bool = false, excluded: [String] = []) {
+        self.preferred = preferred
+        self.isStrict = isStrict
+        self.excluded = excluded
+    }
+
+    public static let anywhere = Placement()
+}
+
+/// How long to wait after a failed attempt.
+public struct RetrySchedule: Sendable, Hashable {
+    public enum Shape: UInt8, Sendable, Hashable {
+        /// Always the base.
+        case fixed = 0
+        /// Attempt times the base.
+        case linear = 1
+        /// The base doubled with each attempt.
+        case exponential = 2
+    }
+
+    public var shape: Shape
+    public var base: Interval
+    public var cap: Interval
+
+    public init(shape: Shape, base: Interval, cap: Interval = .seconds(Int64(24 * 3600))) {
+        self.shape = shape
+        self.base = base
+        self.cap = cap
+    }
+
+    /// Attempt times five seconds, as the original had it.
+    public static let standard = RetrySchedule(shape: .linear, base: .seconds(Int64(5)))
+
+    /// The wait after the failure of attempt `attempt`, counted from 1.
+    public func delay(afterAttempt attempt: Int) -> Interval {
+        let wait: Interval
+        switch shape {
+        case .fixed: wait = base
+        case .linear: wait = base * Int64(attempt)
+        case .exponential: wait = base * (1 << Int64(min(max(attempt - 1, 0), 40)))
+        }
+        return min(wait, cap)
+    }
+}
+
+/// What an enqueue asks for beyond name and arguments. Nil means: as the node is set.
+public struct JobOptions: Sendable, Hashable {
+    /// When the job is due; nil is now.
+    public var due: WallTime?
+    /// For `after`: how far ``due`` lay ahead when the job was enqueued. A clock that is set back cannot put the job
+    /// off further than this.
+    public var delay: Interval?
+    /// A periodic job: run again this long after the end of each run.
+    public var period: Interval?
+    /// Run on the thread pool.
+    public var isDeferred = false
+    public var placement = Placement.anywhere
+    public var maxAttempts: Int?
+    public var retry: RetrySchedule?
+    /// The longest that an attempt may take.
+    public var timeout: Interval?
+
+    public init() {}
+
+    public static let standard = JobOptions()
+}
+
+/// Which outcomes the application wants to be told.
+public struct Feedback: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    public static let success = Feedback(rawValue: 1)
+    public static let error = Feedback(rawValue: 2)
+    public static let both: Feedback = [.success, .error]
+}
+
+/// A job as it travels: made by an application, routed by a distributor, stored by a node.
+///
+/// The arguments are encoded MessagePack and are read by nobody but the job.
+public struct JobRequest: Sendable, Hashable {
+    public var id: JobID
+    public var name: String
+    public var arguments: [UInt8]
+    public var created: WallTime
+    public var feedback: Feedback
+    /// The application that is to hear of the outcome; the distributor fills it in.
+    public var client: JobID
+    public var options: JobOptions
+
+    public init(
+        id: JobID, name: String, arguments: [UInt8], created: WallTime, feedback: Feedback = [],
+        client: JobID = .none, options: JobOptions = .standard
+    ) {
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+        self.created = created
+        self.feedback = feedback
+        self.client = client
+        self.options = options
+    }
+}
+
+extension JobID {
+    /// All zeros: no one.
+    public static let none = JobID(high: 0, low: 0)
+}
+
+/// How a job, or one run of a periodic job, ended.
+public struct JobOutcome: Sendable, Hashable {
+    public enum Ending: UInt8, Sendable, Hashable, CaseIterable {
+        case complete = 0
+        case failed = 1
+        case cancelled = 2
+    }
+
+    public var id: JobID
+    /// Counts the reports of one job, from 1: a periodic job makes one after each run.
+    public var run: Int
+    public var ending: Ending
+    /// The arguments with all that the job and its callbacks, or its errbacks, added.
+    public var arguments: [UInt8]
+    public var error: String?
+    public var attempt: Int
+    public var node: String
+    public var client: JobID
+    /// False when a periodic job goes on.
+    public var isFinal: Bool
+
+    public init(
+        id: JobID, run: Int, ending: Ending, arguments: [UInt8], error: String?, attempt: Int, node: String,
+        client: JobID, isFinal: Bool
+    ) {
+        self.id = id
+        self.run = run
+        self.ending = ending
+        self.arguments = arguments
+        self.error = error
+        self.attempt = attempt
+        self.node = node
+        self.client = client
+        self.isFinal = isFinal
+    }
+
+    /// What is acknowledged: one report of one job.
+    public var key: OutcomeKey { OutcomeKey(id: id, run: run) }
+}
+
+public struct OutcomeKey: Sendable, Hashable {
+    public var id: JobID
+    public var run: Int
+
+    public init(id: JobID, run: Int) {
+        self.id = id
+        self.run = run
+    }
+}

@@ -1,0 +1,137 @@
+public import JRBase
+
+/// MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md), the shortest form of everything.
+extension ByteWriter {
+    public mutating func packNil() { append(0xC0 as UInt8) }
+
+    public mutating func pack(_ value: Bool) { append(value ? 0xC3 as UInt8 : 0xC2) }
+
+    public mutating func pack(_ value: Int64) {
+        if value >= 0 {
+            pack(unsigned: UInt64(value))
+        } else if value >= -32 {
+            append(UInt8(bitPattern: Int8(value)))
+        } else if let small = Int8(exactly: value) {
+            append(0xD0 as UInt8)
+            append(UInt8(bitPattern: small))
+        } else if let small = Int16(exactly: value) {
+            append(0xD1 as UInt8)
+            appendBigEndian(small)
+        } else if let small = Int32(exactly: value) {
+            append(0xD2 as UInt8)
+            appendBigEndian(small)
+        } else {
+            append(0xD3 as UInt8)
+            appendBigEndian(value)
+        }
+    }
+
+    public mutating func pack(unsigned value: UInt64) {
+        if value < 0x80 {
+            append(UInt8(value))
+        } else if let small = UInt8(exactly: value) {
+            append(0xCC as UInt8)
+            append(small)
+        } else if let small = UInt16(exactly: value) {
+            append(0xCD as UInt8)
+            appendBigEndian(small)
+        } else if let small = UInt32(exactly: value) {
+            append(0xCE as UInt8)
+            appendBigEndian(small)
+        } else {
+            append(0xCF as UInt8)
+            appendBigEndian(value)
+        }
+    }
+
+    public mutating func pack(_ value: Double) {
+        append(0xCB as UInt8)
+        appendBigEndian(value.bitPattern)
+    }
+
+    public mutating func pack(_ text: String) {
+        let bytes = text.utf8
+        packHeader(bytes.count, short: (0xA0, 31), one: 0xD9, two: 0xDA, four: 0xDB)
+        append(bytes)
+    }
+
+    public mutating func pack(bytes: some Collection<UInt8>) {
+        packHeader(bytes.count, short: nil, one: 0xC4, two: 0xC5, four: 0xC6)
+        append(bytes)
+    }
+
+    public mutating func packArray(count: Int) {
+        packHeader(count, short: (0x90, 15), one: nil, two: 0xDC, four: 0xDD)
+    }
+
+    public mutating func packMap(count: Int) {
+        packHeader(count, short: (0x80, 15), one: nil, two: 0xDE, four: 0xDF)
+    }
+
+    public mutating func pack(_ id: JobID) {
+        append(0xC4 as UInt8)
+        append(16 as UInt8)
+        id.append(to: &self)
+    }
+
+    /// Timestamp extension (type -1): 32 bits for whole seconds up to 2106, 64 up to 2514, else 96.
+    public mutating func pack(_ date: WallTime) {
+        let (quotient, remainder) = date.milliseconds.quotientAndRemainder(dividingBy: 1_000)
+        let seconds = remainder < 0 ? quotient - 1 : quotient
+        let nanoseconds = UInt64(remainder < 0 ? remainder + 1_000 : remainder) * 1_000_000
+        if nanoseconds == 0, let short = UInt32(exactly: seconds) {
+            append([0xD6, 0xFF])
+            appendBigEndian(short)
+        } else if seconds >= 0, seconds < 1 << 34 {
+            append([0xD7, 0xFF])
+            appendBigEndian(nanoseconds << 34 | UInt64(seconds))
+        } else {
+            append([0xC7, 12, 0xFF])
+            appendBigEndian(UInt32(nanoseconds))
+            appendBigEndian(seconds)
+        }
+    }
+
+    /// Keys of maps are written in the order of their bytes, so that equal values are equal bytes.
+    public mutating func pack(_ value: Value) {
+        switch value {
+        case .null: packNil()
+        case .bool(let value): pack(value)
+        case .int(let value): pack(value)
+        case .double(let value): pack(value)
+        case .string(let value): pack(value)
+        case .bytes(let value): pack(bytes: value)
+        case .date(let value): pack(value)
+        case .array(let elements):
+            packArray(count: elements.count)
+            for element in elements { pack(element) }
+        case .map(let members):
+            pack(map: members)
+        }
+    }
+
+    public mutating func pack(map members: [String: Value]) {
+        packMap(count: members.count)
+        for (key, value) in members.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+            pack(key)
+            pack(value)
+        }
+    }
+
+    private mutating func packHeader(
+        _ count: Int, short: (mark: UInt8, most: Int)?, one: UInt8?, two: UInt8, four: UInt8
+    ) {
+        if let short, count <= short.most {
+            append(short.mark | UInt8(count))
+        } else if let one, count <= 0xFF {
+            append(one)
+            append(UInt8(count))
+        } else if count <= 0xFFFF {
+            append(two)
+            appendBigEndian(UInt16(count))
+        } else {
+            append(four)
+            appendBigEndian(UInt32(truncatingIfNeeded: count))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+public import JRBase
+
+/// A value of a job's arguments.
+///
+/// On the wire and in storage it is MessagePack; a date is its timestamp extension, to the millisecond.
+public indirect enum Value: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    case int(Int64)
+    case double(Double)
+    case string(String)
+    case bytes([UInt8])
+    case date(WallTime)
+    case array([Value])
+    case map([String: Value])
+}
+
+extension Value: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByStringInterpolation,
+    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    public init(nilLiteral: ()) { self = .null }
+    public init(booleanLiteral value: Bool) { self = .bool(value) }
+    public init(integerLiteral value: Int64) { self = .int(value) }
+    public init(floatLiteral value: Double) { self = .double(value) }
+    public init(stringLiteral value: String) { self = .string(value) }
+    public init(arrayLiteral elements: Value...) { self = .array(elements) }
+    /// Of two elements with the same key the later one counts.
+    public init(dictionaryLiteral elements: (String, Value)...) {
+        self = .map(Dictionary(elements) { _, later in later })
+    }
+}
+
+extension Value {
+    public var string: String? {
+        if case .string(let value) = self { value } else { nil }
+    }
+
+    public var int: Int? {
+        if case .int(let value) = self { Int(value) } else { nil }
+    }
+
+    /// A double, or an int as one.
+    public var double: Double? {
+        switch self {
+        case .double(let value): value
+        case .int(let value): Double(value)
+        case .null, .bool, .string, .bytes, .date, .array, .map: nil
+        }
+    }
+
+    public var bool: Bool? {
+        if case .bool(let value) = self { value } else { nil }
+    }
+
+    public var bytes: [UInt8]? {
+        if case .bytes(let value) = self { value } else { nil }
+    }
+
+    public var date: WallTime? {
+        if case .date(let value) = self { value } else { nil }
+    }
+
+    public var array: [Value]? {
+        if case .array(let value) = self { value } else { nil }
+    }
+
+    public var map: [String: Value]? {
+        if case .map(let value) = self { value } else { nil }
+    }
+
+    /// What a person would call the kind of this value, for messages.
+    public var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a bool"
+        case .int: "an int"
+        case .double: "a double"
+        case .string: "a string"
+        case .bytes: "bytes"
+        case .date: "a date"
+        case .array: "an array"
+        case .map: "a map"
+        }
+    }
+}
