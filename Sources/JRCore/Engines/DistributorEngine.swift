@@ -1,0 +1,371 @@
+public import JRBase
+public import JRWire
+
+/// Takes jobs from applications and hands each to a node; forgets a job only when a node has said that it is stored.
+///
+///     enqueue --> waiting --(a free node)--> sent --(stored)--> forgotten
+///                    ^                        |
+///                    +--- the node went, or refused it
+///
+/// Pure: what happens comes in with the time, what to send goes out through ``takeActions()``. An application in the
+/// same process is a link like any other.
+public struct DistributorEngine: Sendable {
+    struct HeldJob: Sendable {
+        var request: JobRequest
+        var order: UInt64
+        var route: Int
+        /// The node it was sent to; nil while it waits.
+        var node: LinkID?
+    }
+
+    public let session: JobID
+    public let name: String
+    let backlogJobs: Int
+    let backlogBytes: Int
+
+    var router = Router()
+    var jobs = SlotMap<HeldJob>()
+    var handles: [JobID: Handle] = [:]
+    var heldBytes = 0
+    /// Jobs that were sent to a node and not yet stored by it.
+    var onTheWire = 0
+    var nextOrder: UInt64 = 0
+
+    /// Applications that are connected now, by the session they keep over reconnections.
+    var clients: [JobID: LinkID] = [:]
+    var clientSessions: [LinkID: JobID] = [:]
+    /// Jobs that were stored lately, and where: a repeated enqueue of the same id gets the same answer.
+    var recent = RecentJobs(limit: 65_536)
+    /// From where each outcome that was passed on came, until it is acknowledged.
+    var outcomeSources: [OutcomeKey: LinkID] = [:]
+    var questions = Questions()
+    public private(set) var counters = DistributorCounters()
+
+    private var actions: [LinkAction] = []
+    /// Receipts of this turn, sent as one message each at its end.
+    private var receipts: [Receipt: [JobID]] = [:]
+    private var receiptOrder: [Receipt] = []
+
+    private struct Receipt: Hashable {
+        var client: JobID
+        var level: ReceiptLevel
+        var node: String
+        var route: Int
+    }
+
+    public init(
+        name: String, session: JobID, backlogJobs: Int = Limits.backlogJobs, backlogBytes: Int = Limits.backlogBytes
+    ) {
+        self.name = name
+        self.session = session
+        self.backlogJobs = backlogJobs
+        self.backlogBytes = backlogBytes
+    }
+
+    public var hello: Hello { Hello(role: .distributor, name: name, session: session) }
+
+    /// Everything to do since the last call, in order. Called at the end of a turn.
+    public mutating func takeActions() -> [LinkAction] {
+        flushReceipts()
+        defer { actions.removeAll(keepingCapacity: true) }
+        return actions
+    }
+
+    // MARK: Links
+
+    /// A peer has said hello on a new link.
+    public mutating func linkOpened(_ link: LinkID, _ hello: Hello, at now: Now) {
+        switch hello.role {
+        case .node: nodeOpened(link, hello)
+        case .client:
+            if let older = clients[hello.session], older != link { clientSessions[older] = nil }
+            clients[hello.session] = link
+            clientSessions[link] = hello.session
+            // Outcomes that ended while the application was away are with the nodes.
+            for node in router.nodes.keys.sorted() { askForOutcomes(of: hello.session, from: node) }
+        case .distributor:
+            refuse(
+                link, .protocolError, "a distributor was dialled by another distributor: connect nodes and applications"
+            )
+        }
+    }
+
+    private mutating func nodeOpened(_ link: LinkID, _ hello: Hello) {
+        if let (older, node) = router.nodes.first(where: { $0.value.name == hello.name }) {
+            if node.session != hello.session, node.incarnation > hello.incarnation {
+                refuse(
+                    link, .duplicateName,
+                    "a newer node named '\(hello.name)' is connected (incarnation \(node.incarnation), this is "
+                        + "\(hello.incarnation)): give each node its own name")
+                return
+            }
+            refuse(older, .duplicateName, "a newer connection of node '\(hello.name)' took this one's place")
+            nodeClosed(older)
+        }
+        router.add(
+            NodeLink(
+                name: hello.name, session: hello.session, incarnation: hello.incarnation, jobs: Set(hello.jobs),
+                promise: hello.promise, credit: hello.credit), at: link)
+        for client in clients.keys.sorted() { askForOutcomes(of: client, from: link) }
+        sendWaiting()
+    }
+
+    public mutating func linkClosed(_ link: LinkID, at now: Now) {
+        if let client = clientSessions.removeValue(forKey: link) {
+            if clients[client] == link { clients[client] = nil }
+            questions.clientClosed(link)
+        }
+        nodeClosed(link)
+    }
+
+    private mutating func nodeClosed(_ link: LinkID) {
+        guard let node = router.remove(link) else { return }
+        // Back to the front of their lines, in their old order.
+        for position in stride(from: node.unstored.count - 1, through: 0, by: -1) {
+            guard let handle = node.unstored[position], jobs[handle]?.node == link else { continue }
+            putBack(handle)
+            counters.resent += 1
+        }
+        outcomeSources = outcomeSources.filter { $0.value != link }
+        for answer in questions.nodeClosed(link) { finish(answer) }
+        sendWaiting()
+    }
+
+    // MARK: Messages
+
+    public mutating func received(_ message: Message, from link: LinkID, at now: Now) {
+        switch message {
+        case .heartbeat: break
+        case .enqueue(var request):
+            guard let client = clientSessions[link] else { return unexpected(message, link) }
+            request.client = client
+            enqueue(request, from: link, at: now)
+        case .outcomesReceived(let keys):
+            guard clientSessions[link] != nil else { return unexpected(message, link) }
+            acknowledge(keys)
+        case .request(let number, let verb, let parameters):
+            guard clientSessions[link] != nil else { return unexpected(message, link) }
+            ask(link, number, verb, parameters)
+        case .stored(let ids): stored(ids, by: link)
+        case .grant(let total):
+            router.update(link) { node in
+                node.granted = max(node.granted, total)
+                node.isFull = false
+            }
+            sendWaiting()
+        case .refusal(let id, let code, let text): refused(id, code, text, by: link)
+        case .draining: router.update(link) { $0.isDraining = true }
+        case .ended(let outcome): ended(outcome, from: link)
+        case .reply(let number, let result):
+            if let answer = questions.replied(number, from: link, result) { finish(answer) }
+        case .replyFailure(let number, _, _):
+            if let answer = questions.replied(number, from: link, nil) { finish(answer) }
+        case .failure: break
+        case .hello, .receipt, .job: unexpected(message, link)
+        }
+    }
+
+    private mutating func unexpected(_ message: Message, _ link: LinkID) {
+        let word = String(describing: message).prefix { $0 != "(" }
+        refuse(link, .protocolError, "the message '\(word)' has no place here: see docs/protocol.md")
+    }
+
+    // MARK: Jobs in
+
+    private mutating func enqueue(_ request: JobRequest, from link: LinkID, at now: Now) {
+        if let handle = handles[request.id] {
+            if jobs[handle]?.node == nil { note(request, .accepted, route: jobs[handle]?.route ?? 0) }
+            jobs[handle]?.request.client = request.client
+            return
+        }
+        if let node = recent.node(of: request.id) {
+            note(request, .stored, node: node)
+            return
+        }
+        if let problem = request.problem(at: now.wall) {
+            send(link, .refusal(id: request.id, code: .invalidJob, text: problem))
+            return
+        }
+        if jobs.count >= backlogJobs || heldBytes + request.arguments.count > backlogBytes {
+            counters.refused += 1
+            send(
+                link,
+                .refusal(
+                    id: request.id, code: .backlogFull,
+                    text: "the distributor holds \(jobs.count) waiting jobs of \(heldBytes) bytes, which is its limit: "
+                        + "start more nodes, or enqueue again when some have been taken"))
+            return
+        }
+        // Told by the message alone, so that its node counts it in the same way.
+        let isScheduled = request.options.due != nil
+        let route = router.route(
+            for: RouteKey(name: request.name, placement: request.options.placement, isScheduled: isScheduled))
+        heldBytes += request.arguments.count
+        counters.enqueued += 1
+        let id = request.id
+        let handle = jobs.insert(HeldJob(request: request, order: nextOrder, route: route, node: nil))
+        handles[id] = handle
+        nextOrder += 1
+        // A line that already waits goes first.
+        if router.routes[route].waiting.isEmpty, let node = router.choose(for: route) {
+            dispatch(handle, to: node)
+        } else {
+            router.wait(handle, order: nextOrder - 1, in: route)
+            // What stands in line before it may have been settled meanwhile.
+            if router.isServable(route) { sendWaiting() }
+            if let job = jobs[handle], job.node == nil { note(job.request, .accepted, route: route) }
+        }
+    }
+
+    private mutating func dispatch(_ handle: Handle, to link: LinkID) {
+        guard let job = jobs[handle] else { return }
+        jobs[handle]?.node = link
+        onTheWire += 1
+        let isScheduled = router.routes[job.route].key.isScheduled
+        router.update(link) { node in
+            if !isScheduled { node.sent += 1 }
+            node.unstored.append(handle)
+        }
+        counters.sent += 1
+        send(link, .job(job.request))
+    }
+
+    private mutating func sendWaiting() {
+        while let match = router.nextMatch() {
+            // A job that was settled while it waited leaves its place in the line behind.
+            if let job = jobs[match.job], job.node == nil { dispatch(match.job, to: match.node) }
+        }
+    }
+
+    private mutating func putBack(_ handle: Handle) {
+        guard let job = jobs[handle], job.node != nil else { return }
+        jobs[handle]?.node = nil
+        onTheWire -= 1
+        router.waitAtFront(handle, order: job.order, in: job.route)
+    }
+
+    private mutating func stored(_ ids: [JobID], by link: LinkID) {
+        guard let node = router.nodes[link] else { return }
+        for id in ids {
+            guard let handle = handles[id], let job = jobs[handle] else { continue }
+            if job.node != link {
+                // It was sent elsewhere meanwhile: it is stored twice, and may run twice.
+                counters.maybeDuplicate += 1
+            }
+            note(job.request, .stored, node: node.name)
+            recent.insert(id, node: node.name)
+            forget(handle)
+        }
+        router.update(link) { node in
+            while let first = node.unstored.first, jobs[first]?.node != link { node.unstored.popFirst() }
+        }
+        counters.stored += ids.count
+    }
+
+    private mutating func forget(_ handle: Handle) {
+        guard let job = jobs.remove(handle) else { return }
+        if job.node != nil { onTheWire -= 1 }
+        handles[job.request.id] = nil
+        heldBytes -= job.request.arguments.count
+    }
+
+    private mutating func refused(_ id: JobID, _ code: RefusalCode, _ text: String, by link: LinkID) {
+        guard let handle = handles[id], jobs[handle]?.node == link else { return }
+        switch code {
+        case .unknownJob:
+            if let name = jobs[handle]?.request.name { router.forget(job: name, at: link) }
+        case .draining: router.update(link) { $0.isDraining = true }
+        case .invalidJob, .tooLarge:
+            // No other node would take it either.
+            if let client = jobs[handle].flatMap({ clients[$0.request.client] }) {
+                send(client, .refusal(id: id, code: code, text: text))
+            }
+            forget(handle)
+            return
+        default: router.update(link) { $0.isFull = true }
+        }
+        putBack(handle)
+        sendWaiting()
+    }
+
+    // MARK: Outcomes
+
+    private mutating func ended(_ outcome: JobOutcome, from link: LinkID) {
+        guard let client = clients[outcome.client] else {
+            counters.outcomesWithoutClient += 1
+            return
+        }
+        outcomeSources[outcome.key] = link
+        counters.outcomes += 1
+        send(client, .ended(outcome))
+    }
+
+    private mutating func acknowledge(_ keys: [OutcomeKey]) {
+        var byNode: [LinkID: [OutcomeKey]] = [:]
+        for key in keys {
+            if let node = outcomeSources.removeValue(forKey: key) { byNode[node, default: []].append(key) }
+        }
+        for (node, keys) in byNode.sorted(by: { $0.key < $1.key }) { send(node, .outcomesReceived(keys)) }
+    }
+
+    private mutating func askForOutcomes(of client: JobID, from node: LinkID) {
+        send(node, .request(number: 0, verb: "outcomes", parameters: ["client": .bytes(client.bytes)]))
+    }
+
+    // MARK: Out
+
+    mutating func send(_ link: LinkID, _ message: Message) {
+        actions.append(.send(link, message))
+    }
+
+    private mutating func refuse(_ link: LinkID, _ code: RefusalCode, _ text: String) {
+        actions.append(.refuse(link, code: code, text: text))
+    }
+
+    private mutating func note(_ request: JobRequest, _ level: ReceiptLevel, node: String = "", route: Int = -1) {
+        let receipt = Receipt(client: request.client, level: level, node: node, route: route)
+        if receipts[receipt, default: []].isEmpty { receiptOrder.append(receipt) }
+        receipts[receipt, default: []].append(request.id)
+    }
+
+    private mutating func flushReceipts() {
+        for receipt in receiptOrder {
+            guard let ids = receipts[receipt], let client = clients[receipt.client] else { continue }
+            let text = receipt.route >= 0 ? router.reasonToWait(receipt.route) : ""
+            send(client, .receipt(ids: ids, level: receipt.level, node: receipt.node, text: text))
+        }
+        receipts.removeAll(keepingCapacity: true)
+        receiptOrder.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Counted since the start; shown by `jr stats`.
+public struct DistributorCounters: Sendable, Equatable {
+    public var enqueued = 0
+    public var refused = 0
+    public var sent = 0
+    public var stored = 0
+    public var resent = 0
+    public var maybeDuplicate = 0
+    public var outcomes = 0
+    public var outcomesWithoutClient = 0
+}
+
+/// The last ids that were stored, and by which node; the oldest goes when there are too many.
+struct RecentJobs: Sendable {
+    private let limit: Int
+    private var order = Ring<JobID>()
+    private var nodes: [JobID: String] = [:]
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func node(of id: JobID) -> String? { nodes[id] }
+
+    mutating func insert(_ id: JobID, node: String) {
+        guard nodes.updateValue(node, forKey: id) == nil else { return }
+        order.append(id)
+        if order.count > limit, let oldest = order.popFirst() { nodes[oldest] = nil }
+    }
+}

@@ -1,0 +1,96 @@
+import JRBase
+
+/// How many jobs each distributor may still send.
+///
+/// A grant is a total since the connection began, so that a repeated or late one does no harm, and it only rises: what
+/// was allowed is never taken back. Jobs that the node woke by itself (scheduled, retried) are charged to the node and
+/// make every window smaller.
+struct GrantWindows: Sendable {
+    struct Window: Sendable {
+        var received: UInt64 = 0
+        var held = 0
+        var granted: UInt64 = 0
+    }
+
+    let credit: Int
+    private(set) var windows: [LinkID: Window] = [:]
+    private(set) var ownHeld = 0
+
+    init(credit: Int) {
+        self.credit = credit
+    }
+
+    var links: [LinkID] { windows.keys.sorted() }
+
+    mutating func open(_ link: LinkID) { windows[link] = Window() }
+    mutating func close(_ link: LinkID) { windows[link] = nil }
+    func isOpen(_ link: LinkID) -> Bool { windows[link] != nil }
+
+    mutating func received(from link: LinkID) { windows[link]?.received += 1 }
+
+    mutating func charge(_ link: LinkID?) {
+        if let link, windows[link] != nil { windows[link]?.held += 1 } else { ownHeld += 1 }
+    }
+
+    /// Takes off a charge; that of a link which closed meanwhile went with it.
+    mutating func discharge(_ link: LinkID?) {
+        if let link { windows[link]?.held -= 1 } else { ownHeld -= 1 }
+    }
+
+    /// The grants worth sending now: a quarter of a window at least, unless nothing is left of the last one.
+    mutating func due() -> [(link: LinkID, total: UInt64)] {
+        guard !windows.isEmpty else { return [] }
+        let share = max(credit > ownHeld ? 1 : 0, (credit - ownHeld) / windows.count)
+        var grants: [(LinkID, UInt64)] = []
+        for (link, window) in windows {
+            let total = window.received + UInt64(max(0, share - window.held))
+            guard total > window.granted else { continue }
+            if total - window.granted >= UInt64(max(1, share / 4)) || window.granted <= window.received {
+                windows[link]?.granted = total
+                grants.append((link, total))
+            }
+        }
+        return grants.sorted { $0.0 < $1.0 }
+    }
+}
+
+/// Ready jobs in lines by lane, oldest first, and how many of each lane run.
+struct ReadyLines: Sendable {
+    private var lines: [Ring<Handle>]
+    private(set) var running: [Int]
+    private let limits: [Int]
+    private var turn = 0
+
+    init(settings: NodeSettings) {
+        lines = Lane.allCases.map { _ in Ring() }
+        running = Lane.allCases.map { _ in 0 }
+        limits = Lane.allCases.map { lane in
+            switch lane {
+            case .loop: settings.credit
+            case .pool: settings.poolJobs
+            case .program: settings.programJobs
+            }
+        }
+    }
+
+    var runningCount: Int { running.reduce(0, +) }
+    var readyCount: Int { lines.reduce(0) { $0 + $1.count } }
+
+    mutating func append(_ job: Handle, lane: Lane) { lines[lane.rawValue].append(job) }
+
+    /// The next job of a lane that has room, the lanes in turn.
+    mutating func next() -> (job: Handle, lane: Lane)? {
+        for step in Lane.allCases.indices {
+            let index = (turn + step) % lines.count
+            guard running[index] < limits[index], let lane = Lane(rawValue: index),
+                let job = lines[index].popFirst()
+            else { continue }
+            turn = (index + 1) % lines.count
+            return (job, lane)
+        }
+        return nil
+    }
+
+    mutating func started(_ lane: Lane) { running[lane.rawValue] += 1 }
+    mutating func ended(_ lane: Lane) { running[lane.rawValue] -= 1 }
+}

@@ -1,0 +1,196 @@
+public import JRBase
+import JRWire
+
+/// From ready to the end of an attempt, and what follows from it.
+extension NodeEngine {
+    /// The next attempt to make, or nil when none is ready or allowed. The shell asks until it has had enough for a turn.
+    public mutating func nextRun(at now: Now) -> RunOrder? {
+        guard isRecovered, !isDraining || runsReadyWhileDraining else { return nil }
+        while let (handle, lane) = ready.next() {
+            guard case .ready? = jobs[handle]?.phase else { continue }
+            nextSerial += 1
+            ready.started(lane)
+            jobs[handle]?.phase = .running(serial: nextSerial, lane: lane)
+            jobs[handle]?.record.status = .inProgress
+            jobs[handle]?.record.attempt += 1
+            jobs[handle]?.record.startedAt = now.wall
+            counters.started += 1
+            guard let record = jobs[handle]?.record else { continue }
+            return RunOrder(attempt: AttemptID(job: handle, serial: nextSerial), lane: lane, record: record)
+        }
+        return nil
+    }
+
+    /// An attempt is over. Late answers of attempts that ended otherwise are counted and dropped.
+    public mutating func attemptEnded(_ attempt: AttemptID, _ result: AttemptResult, at now: Now) {
+        let handle = attempt.job
+        guard case .running(attempt.serial, let lane)? = jobs[handle]?.phase else {
+            counters.staleAnswers += 1
+            return
+        }
+        ready.ended(lane)
+        jobs[handle]?.record.deaths = 0
+        switch result {
+        case .success(let arguments): succeeded(handle, arguments, at: now)
+        case .failure(let error, let arguments, let feedback, let isFinal):
+            failed(handle, error, arguments: arguments, feedback: feedback, isFinal: isFinal, at: now)
+        case .cancelled(let arguments, let byErrback):
+            counters.cancelled += 1
+            end(
+                handle, .cancelled, arguments: arguments, error: nil, wanted: byErrback ? .error : .success,
+                remove: settings.removeCancelledJobs, at: now)
+        }
+    }
+
+    /// Makes ready what is due, forgets what nobody came for.
+    public mutating func timersFired(at now: Now) {
+        while let (_, timer) = timers.popDue(at: now.instant) {
+            switch timer {
+            case .due(let handle):
+                guard case .scheduled? = jobs[handle]?.phase else { continue }
+                countScheduled(handle, -1)
+                makeReady(handle)
+            case .expiry(let handle):
+                guard case .ended? = jobs[handle]?.phase else { continue }
+                jobs[handle]?.record.outcomes.removeAll()
+                settle(handle)
+            }
+        }
+        if let retry = storageRetry, retry <= now.instant { storageRetry = nil }
+    }
+
+    private mutating func succeeded(_ handle: Handle, _ arguments: [UInt8], at now: Now) {
+        counters.completed += 1
+        guard let period = jobs[handle]?.record.request.options.period else {
+            end(
+                handle, .complete, arguments: arguments, error: nil, wanted: .success,
+                remove: settings.removeDoneJobs, at: now)
+            return
+        }
+        jobs[handle]?.record.attempt = 0
+        jobs[handle]?.record.request.arguments = arguments
+        report(handle, .complete, arguments: arguments, error: nil, wanted: .success, isFinal: false)
+        again(handle, .queued, after: period, at: now)
+    }
+
+    private mutating func failed(
+        _ handle: Handle, _ error: String, arguments: [UInt8], feedback: [UInt8], isFinal: Bool, at now: Now
+    ) {
+        guard let record = jobs[handle]?.record else { return }
+        counters.failedAttempts += 1
+        let options = record.request.options
+        jobs[handle]?.record.lastError = Self.cut(error)
+        jobs[handle]?.record.failedAt = now.wall
+        jobs[handle]?.record.request.arguments = arguments
+        if isFinal || record.attempt >= options.maxAttempts ?? settings.maxAttempts {
+            counters.failed += 1
+            end(
+                handle, .failed, arguments: feedback, error: Self.cut(error), wanted: .error,
+                remove: settings.removeFailedJobs, at: now)
+        } else {
+            let wait = options.period ?? (options.retry ?? settings.retry).delay(afterAttempt: record.attempt)
+            again(handle, .error, after: wait, at: now)
+        }
+    }
+
+    private mutating func again(_ handle: Handle, _ status: JobStatus, after wait: Interval, at now: Now) {
+        jobs[handle]?.record.status = status
+        jobs[handle]?.record.due = now.wall + wait
+        markDirty(handle)
+        schedule(handle, at: now.instant + wait)
+    }
+
+    /// Ends a job for good: kept while its outcome is wanted or its kind is kept, else forgotten with the next commit.
+    mutating func end(
+        _ handle: Handle, _ status: JobStatus, arguments: [UInt8], error: String?, wanted: Feedback, remove: Bool,
+        at now: Now
+    ) {
+        discharge(handle)
+        jobs[handle]?.record.status = status
+        jobs[handle]?.record.endedAt = now.wall
+        jobs[handle]?.record.due = nil
+        let ending: JobOutcome.Ending =
+            switch status {
+            case .complete: .complete
+            case .cancelled: .cancelled
+            case .failed, .new, .inProgress, .queued, .error: .failed
+            }
+        report(handle, ending, arguments: arguments, error: error, wanted: wanted, isFinal: true)
+        let hasOutcome = jobs[handle]?.record.outcomes.isEmpty == false
+        if status != .failed { jobs[handle]?.record.request.arguments = remove && hasOutcome ? [] : arguments }
+        let expiry = hasOutcome ? timers.insert(.expiry(handle), at: now.instant + settings.outcomeLife) : nil
+        jobs[handle]?.phase = .ended(expiry: expiry)
+        if hasOutcome || !remove { markDirty(handle) } else { settle(handle) }
+    }
+
+    private mutating func report(
+        _ handle: Handle, _ ending: JobOutcome.Ending, arguments: [UInt8], error: String?, wanted: Feedback,
+        isFinal: Bool
+    ) {
+        guard let record = jobs[handle]?.record, record.request.feedback.contains(wanted) else { return }
+        let run = record.runs + 1
+        jobs[handle]?.record.runs = run
+        jobs[handle]?.record.outcomes.append(
+            JobOutcome(
+                id: record.id, run: run, ending: ending, arguments: arguments, error: error, attempt: record.attempt,
+                node: settings.name, client: record.request.client, isFinal: isFinal))
+        // A periodic job whose application is away keeps the latest few.
+        if record.outcomes.count >= 16 { jobs[handle]?.record.outcomes.removeFirst() }
+        afterCommit.append(.outcome(handle, run: run))
+    }
+
+    mutating func acknowledged(_ key: OutcomeKey) {
+        guard let handle = handles[key.id],
+            let index = jobs[handle]?.record.outcomes.firstIndex(where: { $0.run == key.run })
+        else { return }
+        jobs[handle]?.record.outcomes.remove(at: index)
+        if case .ended? = jobs[handle]?.phase { settle(handle) } else { markDirty(handle) }
+    }
+
+    /// Forgets an ended job that nobody waits for, if its kind is to be forgotten.
+    private mutating func settle(_ handle: Handle) {
+        guard let record = jobs[handle]?.record else { return }
+        markDirty(handle)
+        guard record.outcomes.isEmpty else { return }
+        if case .ended(let expiry?)? = jobs[handle]?.phase { timers.cancel(expiry) }
+        let forget =
+            switch record.status {
+            case .complete: settings.removeDoneJobs
+            case .cancelled: settings.removeCancelledJobs
+            case .failed: settings.removeFailedJobs
+            case .new, .inProgress, .queued, .error: false
+            }
+        jobs[handle]?.phase = forget ? .removing : .ended(expiry: nil)
+    }
+
+    mutating func makeReady(_ handle: Handle) {
+        guard let job = jobs[handle] else { return }
+        if job.charge == .nobody {
+            jobs[handle]?.charge = .node
+            windows.charge(nil)
+        }
+        jobs[handle]?.phase = .ready
+        let known = lanes[job.record.request.name] ?? .loop
+        ready.append(handle, lane: known == .loop && job.record.request.options.isDeferred ? .pool : known)
+    }
+
+    mutating func schedule(_ handle: Handle, at deadline: Instant) {
+        discharge(handle)
+        countScheduled(handle, 1)
+        jobs[handle]?.phase = .scheduled(timer: timers.insert(.due(handle), at: deadline))
+    }
+
+    mutating func discharge(_ handle: Handle) {
+        switch jobs[handle]?.charge {
+        case .link(let link): windows.discharge(link)
+        case .node: windows.discharge(nil)
+        case .nobody, nil: break
+        }
+        jobs[handle]?.charge = .nobody
+    }
+
+    static func cut(_ text: String) -> String {
+        text.utf8.count <= Limits.errorTextBytes
+            ? text : String(decoding: text.utf8.prefix(Limits.errorTextBytes - 3), as: UTF8.self) + "…"
+    }
+}

@@ -1,0 +1,182 @@
+public import JRBase
+import JRWire
+
+/// What is stored when, what waits for it, and what a start finds.
+extension NodeEngine {
+    mutating func markDirty(_ handle: Handle) {
+        guard jobs[handle]?.isDirty == false else { return }
+        jobs[handle]?.isDirty = true
+        dirty.append(handle)
+    }
+
+    /// All changes since the last commit as one batch, or nil when there are none or a commit is under way.
+    ///
+    /// The shell stores it and calls ``committed(_:at:)`` or ``commitFailed(_:at:)``.
+    public mutating func takeBatch(at now: Now) -> StorageBatch? {
+        guard commitUnderWay == nil, storageRetry == nil else { return nil }
+        if dirty.isEmpty {
+            let after = afterCommit
+            afterCommit.removeAll(keepingCapacity: true)
+            for action in after { perform(action, at: now) }
+            return nil
+        }
+        var changes: [StorageChange] = []
+        changes.reserveCapacity(dirty.count)
+        for handle in dirty {
+            guard let job = jobs[handle] else { continue }
+            jobs[handle]?.isDirty = false
+            if job.phase == .removing {
+                changes.append(.remove(job.record.id))
+                afterCommit.append(.removed(handle))
+            } else {
+                changes.append(.put(job.record))
+            }
+        }
+        nextBatch += 1
+        commitUnderWay = (nextBatch, dirty, afterCommit)
+        dirty = []
+        afterCommit = []
+        return StorageBatch(number: nextBatch, changes: changes)
+    }
+
+    public mutating func committed(_ number: Int, at now: Now) {
+        guard let batch = commitUnderWay, batch.number == number else { return }
+        commitUnderWay = nil
+        for action in batch.after { perform(action, at: now) }
+    }
+
+    /// Storage had no room: new jobs of the batch are refused, all other changes tried again in a second.
+    public mutating func commitFailed(_ number: Int, at now: Now) {
+        guard let batch = commitUnderWay, batch.number == number else { return }
+        commitUnderWay = nil
+        storageRetry = now.instant + .seconds(Int64(1))
+        let again = afterCommit
+        afterCommit = []
+        for action in batch.after {
+            guard case .received(let handle, let link) = action else {
+                if case .removed = action {} else { afterCommit.append(action) }
+                continue
+            }
+            refuseUnstored(handle, for: link)
+        }
+        afterCommit += again
+        for handle in batch.changed { markDirty(handle) }
+    }
+
+    private mutating func refuseUnstored(_ handle: Handle, for link: LinkID) {
+        guard let job = jobs[handle] else { return }
+        if job.charge == .nobody { countScheduled(handle, -1) }
+        discharge(handle)
+        jobs.remove(handle)
+        handles[job.record.id] = nil
+        counters.refused += 1
+        guard windows.isOpen(link) else { return }
+        let text = "the storage of node '\(settings.name)' is full"
+        actions.append(.send(link, .refusal(id: job.record.id, code: .storageFull, text: text)))
+    }
+
+    private mutating func perform(_ action: AfterCommit, at now: Now) {
+        switch action {
+        case .received(let handle, let link):
+            guard let job = jobs[handle] else { return }
+            counters.stored += 1
+            noteStored(job.record.id, for: link)
+            start(handle, at: now)
+        case .storedBefore(let id, let link):
+            // Not if the first copy was refused in between, for want of space.
+            if handles[id] != nil || finished.node(of: id) != nil { noteStored(id, for: link) }
+        case .outcome(let handle, let run):
+            guard let job = jobs[handle], let outcome = job.record.outcomes.first(where: { $0.run == run }) else {
+                return
+            }
+            // The distributor it came from, if it is there; else all, of which the application's will know it.
+            let links = job.origin.map { windows.isOpen($0) ? [$0] : windows.links } ?? windows.links
+            for link in links { actions.append(.send(link, .ended(outcome))) }
+        case .removed(let handle):
+            guard let job = jobs[handle], job.phase == .removing else { return }
+            jobs.remove(handle)
+            handles[job.record.id] = nil
+            finished.insert(job.record.id, node: settings.name)
+        case .recovered: isRecovered = true
+        }
+    }
+
+    /// Ids stored in one turn share a message.
+    private mutating func noteStored(_ id: JobID, for link: LinkID) {
+        guard windows.isOpen(link) else { return }
+        if case .send(link, .stored(var ids))? = actions.last {
+            actions.removeLast()
+            ids.append(id)
+            actions.append(.send(link, .stored(ids)))
+        } else {
+            actions.append(.send(link, .stored([id])))
+        }
+    }
+
+    /// A stored job waits for its time or is ready.
+    private mutating func start(_ handle: Handle, at now: Now) {
+        guard let record = jobs[handle]?.record else { return }
+        guard let due = record.due, due > now.wall else {
+            if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }
+            makeReady(handle)
+            return
+        }
+        // A wall clock that is set back cannot put an `after` job off beyond its own delay.
+        let wait = record.request.options.delay.map { min(due - now.wall, $0) } ?? (due - now.wall)
+        if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }
+        schedule(handle, at: now.instant + wait)
+    }
+
+    // MARK: Start
+
+    /// Takes over what storage held. Attempts start once what follows from it is stored in turn.
+    public mutating func recovered(_ records: [RecoveredJob], at now: Now) {
+        for found in records {
+            let handle = jobs.insert(Job(record: found.record, phase: .storing, charge: .nobody, origin: nil))
+            handles[found.record.id] = handle
+            recovery.jobs += 1
+            if found.record.status.isEnded {
+                keepEnded(handle, at: now)
+                continue
+            }
+            countScheduled(handle, 1)
+            if found.wasRunning, died(handle, at: now) { continue }
+            if settings.retryJobsAtStart { start(handle, at: now) }
+        }
+        afterCommit.append(.recovered)
+    }
+
+    private mutating func keepEnded(_ handle: Handle, at now: Now) {
+        guard let record = jobs[handle]?.record else { return }
+        recovery.unacknowledged += record.outcomes.count
+        let life = (record.endedAt ?? now.wall) + settings.outcomeLife
+        let expiry = record.outcomes.isEmpty ? nil : timers.insert(.expiry(handle), at: now.instant(of: life))
+        jobs[handle]?.phase = .ended(expiry: expiry)
+    }
+
+    /// The attempt that was under way ended with the node. True when that was once too often.
+    private mutating func died(_ handle: Handle, at now: Now) -> Bool {
+        guard var record = jobs[handle]?.record else { return false }
+        record.attempt += 1
+        record.deaths += 1
+        record.failedAt = now.wall
+        record.lastError = "the node died during attempt \(record.attempt) (death \(record.deaths) in a row)"
+        record.status = .error
+        record.due = now.wall
+        jobs[handle]?.record = record
+        markDirty(handle)
+        guard record.deaths >= settings.poisonDeaths else {
+            recovery.retried += 1
+            return false
+        }
+        recovery.poisoned += 1
+        counters.failed += 1
+        countScheduled(handle, -1)
+        let error = "it was in progress when its node died, \(record.deaths) times in a row: set aside as poison"
+        jobs[handle]?.record.lastError = error
+        end(
+            handle, .failed, arguments: record.request.arguments, error: error, wanted: .error,
+            remove: settings.removeFailedJobs, at: now)
+        return true
+    }
+}

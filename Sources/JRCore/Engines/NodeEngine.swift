@@ -1,0 +1,234 @@
+public import JRBase
+public import JRWire
+
+/// Stores the jobs it is sent, runs each when its time comes, and tells how it ended.
+///
+///     job --> storing --(committed)--> scheduled | ready --> running --+--> ended --(outcome acknowledged)--> forgotten
+///                                          ^                           |
+///                                          +---- retry, next period ---+
+///
+/// Three orders are kept here and nowhere else: *stored* is said after the commit that contains the job; an attempt is
+/// made after that commit too; an outcome is sent after the commit of the end it reports.
+///
+/// Pure: the shell gives events with the time, runs what ``nextRun(at:)`` hands out, commits what ``takeBatch(at:)``
+/// hands out, and sends what ``takeActions()`` hands out.
+public struct NodeEngine: Sendable {
+    enum Phase: Sendable, Equatable {
+        case storing
+        case scheduled(timer: Handle)
+        case ready
+        case running(serial: UInt64, lane: Lane)
+        /// Ended, and kept for its outcome or for people; nil where nothing will expire.
+        case ended(expiry: Handle?)
+        /// To be forgotten with the next commit.
+        case removing
+    }
+
+    /// Against whose window a job counts while it is ready or running.
+    enum Charge: Sendable, Equatable {
+        case nobody
+        case node
+        case link(LinkID)
+    }
+
+    struct Job: Sendable {
+        var record: JobRecord
+        var phase: Phase
+        var charge: Charge
+        /// The distributor that sent it: the first to be told how it ended.
+        var origin: LinkID?
+        var isDirty = false
+    }
+
+    enum Timer: Sendable {
+        case due(Handle)
+        case expiry(Handle)
+    }
+
+    /// What waits for a commit.
+    enum AfterCommit: Sendable {
+        case received(Handle, from: LinkID)
+        case storedBefore(JobID, for: LinkID)
+        case outcome(Handle, run: Int)
+        case removed(Handle)
+        case recovered
+    }
+
+    public let settings: NodeSettings
+    public let session: JobID
+    public let incarnation: Int
+    let promise: String
+    /// The jobs this node can run.
+    let lanes: [String: Lane]
+
+    var jobs = SlotMap<Job>()
+    var handles: [JobID: Handle] = [:]
+    var timers = TimerHeap<Timer>()
+    var windows: GrantWindows
+    var ready: ReadyLines
+    var scheduledCount = 0
+    var scheduledBytes = 0
+    /// Jobs that ended and are forgotten, so that a late copy of one is not run again.
+    var finished = RecentJobs(limit: 65_536)
+    var nextSerial: UInt64 = 0
+
+    var dirty: [Handle] = []
+    var afterCommit: [AfterCommit] = []
+    var commitUnderWay: (number: Int, changed: [Handle], after: [AfterCommit])?
+    var nextBatch = 0
+    /// Set while storage is full: when to try again.
+    var storageRetry: Instant?
+
+    public internal(set) var isRecovered = false
+    public internal(set) var isDraining = false
+    var runsReadyWhileDraining = false
+    public internal(set) var recovery = RecoveryReport()
+    public internal(set) var counters = NodeCounters()
+    var actions: [LinkAction] = []
+
+    public init(settings: NodeSettings, session: JobID, incarnation: Int, promise: String, lanes: [String: Lane]) {
+        self.settings = settings
+        self.session = session
+        self.incarnation = incarnation
+        self.promise = promise
+        self.lanes = lanes
+        windows = GrantWindows(credit: settings.credit)
+        ready = ReadyLines(settings: settings)
+    }
+
+    public var hello: Hello {
+        Hello(
+            role: .node, name: settings.name, session: session, incarnation: incarnation, jobs: lanes.keys.sorted(),
+            credit: settings.credit, promise: promise)
+    }
+
+    /// When ``timersFired(at:)`` is next wanted.
+    public var nextDeadline: Instant? {
+        switch (timers.nextDeadline, storageRetry) {
+        case (let due?, let retry?): min(due, retry)
+        case (let due, let retry): due ?? retry
+        }
+    }
+
+    public var runningCount: Int { ready.runningCount }
+
+    /// Nothing runs, nothing waits to be stored: the process may end without losing anything.
+    public var isDrained: Bool {
+        isDraining && ready.runningCount == 0 && commitUnderWay == nil && dirty.isEmpty && afterCommit.isEmpty
+            && !(runsReadyWhileDraining && ready.readyCount > 0)
+    }
+
+    // MARK: Links
+
+    public mutating func linkOpened(_ link: LinkID, _ hello: Hello, at now: Now) {
+        guard hello.role == .distributor else {
+            actions.append(
+                .refuse(
+                    link, code: .protocolError,
+                    text: "this is the node '\(settings.name)': applications connect to a distributor"))
+            return
+        }
+        windows.open(link)
+        if isDraining { actions.append(.send(link, .draining)) }
+    }
+
+    public mutating func linkClosed(_ link: LinkID, at now: Now) {
+        windows.close(link)
+        // Its jobs are stored here and go on; they count as the node's own from now on.
+        jobs.forEach { handle, job in
+            guard job.charge == .link(link) else { return }
+            jobs[handle]?.charge = .node
+            windows.charge(nil)
+        }
+    }
+
+    /// Stops taking and starting jobs; those that run go on.
+    ///
+    /// With `finishingReady`, for a storage that does not outlive the process, ready jobs are run as well.
+    public mutating func drain(finishingReady: Bool) {
+        guard !isDraining else { return }
+        isDraining = true
+        runsReadyWhileDraining = finishingReady
+        for link in windows.links { actions.append(.send(link, .draining)) }
+    }
+
+    public mutating func takeActions() -> [LinkAction] {
+        if !isDraining, storageRetry == nil, isRecovered {
+            for grant in windows.due() { actions.append(.send(grant.link, .grant(total: grant.total))) }
+        }
+        defer { actions.removeAll(keepingCapacity: true) }
+        return actions
+    }
+
+    // MARK: Messages
+
+    public mutating func received(_ message: Message, from link: LinkID, at now: Now) {
+        switch message {
+        case .job(let request): received(request, from: link, at: now)
+        case .outcomesReceived(let keys):
+            for key in keys { acknowledged(key) }
+        case .request(let number, let verb, let parameters):
+            answer(number, verb, parameters, to: link)
+        case .heartbeat, .draining, .failure: break
+        case .hello, .enqueue, .receipt, .refusal, .stored, .grant, .ended, .reply, .replyFailure:
+            let word = String(describing: message).prefix { $0 != "(" }
+            actions.append(
+                .refuse(
+                    link, code: .protocolError,
+                    text: "the message '\(word)' has no place on a node: see docs/protocol.md"))
+        }
+    }
+
+    private mutating func received(_ request: JobRequest, from link: LinkID, at now: Now) {
+        let isScheduled = request.options.due != nil
+        if !isScheduled { windows.received(from: link) }
+        if let handle = handles[request.id] {
+            // Sent again: say so again, but not before it is stored.
+            counters.duplicates += 1
+            if case .removing? = jobs[handle]?.phase {} else { jobs[handle]?.origin = link }
+            afterCommit.append(.storedBefore(request.id, for: link))
+            return
+        }
+        if finished.node(of: request.id) != nil {
+            counters.duplicates += 1
+            afterCommit.append(.storedBefore(request.id, for: link))
+            return
+        }
+        if let (code, text) = refusal(of: request, isScheduled: isScheduled, at: now) {
+            counters.refused += 1
+            actions.append(.send(link, .refusal(id: request.id, code: code, text: text)))
+            return
+        }
+        let job = Job(
+            record: JobRecord(request: request), phase: .storing, charge: isScheduled ? .nobody : .link(link),
+            origin: link)
+        let handle = jobs.insert(job)
+        handles[request.id] = handle
+        if isScheduled { countScheduled(handle, 1) } else { windows.charge(link) }
+        markDirty(handle)
+        afterCommit.append(.received(handle, from: link))
+    }
+
+    private func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {
+        if isDraining { return (.draining, "node '\(settings.name)' is stopping") }
+        if storageRetry != nil { return (.storageFull, "the storage of node '\(settings.name)' is full") }
+        if lanes[request.name] == nil {
+            return (.unknownJob, "node '\(settings.name)' does not know the job '\(request.name)'")
+        }
+        if let problem = request.problem(at: now.wall) { return (.invalidJob, problem) }
+        if isScheduled,
+            scheduledCount >= Limits.scheduledJobs
+                || scheduledBytes + request.arguments.count > Limits.scheduledBytes
+        {
+            return (.scheduleFull, "node '\(settings.name)' keeps \(scheduledCount) scheduled jobs, which is its limit")
+        }
+        return nil
+    }
+
+    func countedBytes(_ handle: Handle) -> Int { jobs[handle]?.record.request.arguments.count ?? 0 }
+
+    mutating func countScheduled(_ handle: Handle, _ sign: Int) {
+        scheduledCount += sign
+        scheduledBytes += sign * countedBytes(handle)
+    }
+}

@@ -1,0 +1,71 @@
+import JRBase
+import JRWire
+
+/// Questions that a distributor passes on.
+extension NodeEngine {
+    mutating func answer(_ number: UInt32, _ verb: String, _ parameters: [String: Value], to link: LinkID) {
+        let result: Value
+        switch verb {
+        case "outcomes":
+            sendOutcomes(parameters, to: link)
+            return
+        case "list": result = .array(rows(parameters))
+        case "show":
+            let id = parameters["id"]?.bytes.flatMap { JobID(bytes: $0[...]) }
+            let record = id.flatMap { handles[$0] }.flatMap { jobs[$0]?.record }
+            result = record.map { .map($0.row(node: settings.name)) } ?? .null
+        case "stats": result = statistics
+        default:
+            let text = "node '\(settings.name)' does not know the question '\(verb)'"
+            actions.append(.send(link, .replyFailure(number: number, code: .invalidRequest, text: text)))
+            return
+        }
+        actions.append(.send(link, .reply(number: number, result: result)))
+    }
+
+    /// An application came back: what it has not acknowledged is sent again.
+    private mutating func sendOutcomes(_ parameters: [String: Value], to link: LinkID) {
+        guard let client = parameters["client"]?.bytes.flatMap({ JobID(bytes: $0[...]) }) else { return }
+        // What is not committed yet will be sent when it is.
+        let waiting = Set((afterCommit + (commitUnderWay?.after ?? [])).compactMap(\.outcomeJob))
+        jobs.forEach { handle, job in
+            guard job.record.request.client == client, !job.record.outcomes.isEmpty, !waiting.contains(handle) else {
+                return
+            }
+            jobs[handle]?.origin = link
+            for outcome in job.record.outcomes { actions.append(.send(link, .ended(outcome))) }
+        }
+    }
+
+    private func rows(_ parameters: [String: Value]) -> [Value] {
+        if let node = parameters["node"]?.string, node != settings.name { return [] }
+        let limit = parameters["limit"]?.int ?? 1_000
+        let status = parameters["status"]?.string
+        var rows: [Value] = []
+        jobs.forEach { _, job in
+            guard rows.count < limit, job.phase != .removing else { return }
+            if let status, job.record.status.rawValue != status { return }
+            rows.append(.map(job.record.row(node: settings.name)))
+        }
+        return rows
+    }
+
+    private var statistics: Value {
+        [
+            "name": .string(settings.name), "jobs": .int(Int64(jobs.count)), "ready": .int(Int64(ready.readyCount)),
+            "running": .int(Int64(ready.runningCount)), "scheduled": .int(Int64(scheduledCount)),
+            "stored": .int(Int64(counters.stored)), "started": .int(Int64(counters.started)),
+            "completed": .int(Int64(counters.completed)), "failedAttempts": .int(Int64(counters.failedAttempts)),
+            "failed": .int(Int64(counters.failed)), "cancelled": .int(Int64(counters.cancelled)),
+            "duplicates": .int(Int64(counters.duplicates)), "refused": .int(Int64(counters.refused)),
+            "recovered": .int(Int64(recovery.jobs)), "retriedAtStart": .int(Int64(recovery.retried)),
+            "poisoned": .int(Int64(recovery.poisoned)), "promise": .string(promise),
+        ]
+    }
+}
+
+extension NodeEngine.AfterCommit {
+    var outcomeJob: Handle? {
+        if case .outcome(let handle, _) = self { handle } else { nil }
+    }
+}

@@ -1,0 +1,102 @@
+public import JRBase
+public import JRWire
+
+/// What a node is set to; `JR.config` and the manifest fill it in.
+public struct NodeSettings: Sendable, Equatable {
+    public var name: String
+    /// Jobs that may be ready or running at once, over all distributors.
+    public var credit = 256
+    /// Attempts before a job counts as failed.
+    public var maxAttempts = 10
+    public var retry = RetrySchedule.standard
+    public var removeDoneJobs = true
+    public var removeCancelledJobs = true
+    public var removeFailedJobs = false
+    public var retryJobsAtStart = true
+    /// Deaths of the node during a job's attempts, in a row, after which the job is failed as poison.
+    public var poisonDeaths = 3
+    /// How long an outcome is kept for an application that does not come for it.
+    public var outcomeLife = Interval.seconds(Int64(24 * 3600))
+    /// Attempts that run at once on the thread pool, and as programs.
+    public var poolJobs = 20
+    public var programJobs = 4
+
+    public init(name: String) {
+        self.name = name
+    }
+}
+
+/// Where an attempt runs, each with a limit of its own.
+public enum Lane: Int, Sendable, Hashable, CaseIterable {
+    /// On the reactor's thread.
+    case loop
+    /// On the thread pool.
+    case pool
+    /// In a process of its own.
+    case program
+}
+
+/// Names one attempt: an answer that comes after its attempt is over is recognised.
+public struct AttemptID: Sendable, Hashable {
+    let job: Handle
+    let serial: UInt64
+}
+
+/// One attempt to make now.
+public struct RunOrder: Sendable {
+    public var attempt: AttemptID
+    public var lane: Lane
+    /// The job as it is at the start of the attempt; `attempt` counts this one.
+    public var record: JobRecord
+}
+
+/// How an attempt ended, with the arguments as encoded MessagePack.
+public enum AttemptResult: Sendable, Equatable {
+    case success(arguments: [UInt8])
+    /// `arguments` are those of the next attempt; `feedback` those of the error feedback, should this be the last.
+    case failure(error: String, arguments: [UInt8], feedback: [UInt8], isFinal: Bool)
+    /// The job or a callback cancelled it (`byErrback` false), or an errback.
+    case cancelled(arguments: [UInt8], byErrback: Bool)
+}
+
+/// Changes to store together, in this order.
+public struct StorageBatch: Sendable {
+    public var number: Int
+    public var changes: [StorageChange]
+}
+
+/// A record found in storage at start.
+public struct RecoveredJob: Sendable {
+    public var record: JobRecord
+    /// An attempt was under way when the node died.
+    public var wasRunning: Bool
+
+    public init(record: JobRecord, wasRunning: Bool) {
+        self.record = record
+        self.wasRunning = wasRunning
+    }
+}
+
+/// What a node found and did at start.
+public struct RecoveryReport: Sendable, Equatable {
+    public var jobs = 0
+    /// In progress when the node died, and to be run again.
+    public var retried = 0
+    /// Set aside as failed, because they were in progress at too many deaths in a row.
+    public var poisoned = 0
+    /// Ended, with an outcome that was not acknowledged.
+    public var unacknowledged = 0
+}
+
+/// Counted since the start; shown by `jr stats`.
+public struct NodeCounters: Sendable, Equatable {
+    public var stored = 0
+    public var started = 0
+    public var completed = 0
+    public var failedAttempts = 0
+    public var failed = 0
+    public var cancelled = 0
+    public var duplicates = 0
+    public var refused = 0
+    public var staleAnswers = 0
+}

@@ -1,0 +1,126 @@
+import JRBase
+import JRWire
+
+/// Questions of applications that a distributor passes on to all its nodes, and the answers so far.
+struct Questions: Sendable {
+    struct Pending: Sendable {
+        var client: LinkID
+        var clientNumber: UInt32
+        var verb: String
+        var parameters: [String: Value]
+        var waitingFor: Set<LinkID>
+        var answers: [Value] = []
+    }
+
+    private var pending: [UInt32: Pending] = [:]
+    // Number 0 is used for questions to which no answer is expected.
+    private var nextNumber: UInt32 = 1
+
+    mutating func add(_ question: Pending) -> UInt32 {
+        let number = nextNumber
+        nextNumber = nextNumber == .max ? 1 : nextNumber + 1
+        pending[number] = question
+        return number
+    }
+
+    /// The question, if this was the last answer it waited for.
+    mutating func replied(_ number: UInt32, from node: LinkID, _ answer: Value?) -> Pending? {
+        guard pending[number]?.waitingFor.remove(node) != nil else { return nil }
+        if let answer, answer != .null { pending[number]?.answers.append(answer) }
+        return pending[number]?.waitingFor.isEmpty == true ? pending.removeValue(forKey: number) : nil
+    }
+
+    mutating func nodeClosed(_ node: LinkID) -> [Pending] {
+        pending.keys.sorted().compactMap { replied($0, from: node, nil) }
+    }
+
+    mutating func clientClosed(_ client: LinkID) {
+        pending = pending.filter { $0.value.client != client }
+    }
+}
+
+extension DistributorEngine {
+    mutating func ask(_ client: LinkID, _ number: UInt32, _ verb: String, _ parameters: [String: Value]) {
+        switch verb {
+        case "nodes":
+            send(client, .reply(number: number, result: .array(nodeRows)))
+        case "list", "show", "stats":
+            let nodes = router.nodes.keys.sorted()
+            let question = Questions.Pending(
+                client: client, clientNumber: number, verb: verb, parameters: parameters, waitingFor: Set(nodes))
+            if nodes.isEmpty { return finish(question) }
+            let inner = questions.add(question)
+            for node in nodes { send(node, .request(number: inner, verb: verb, parameters: parameters)) }
+        default:
+            send(
+                client,
+                .replyFailure(
+                    number: number, code: .invalidRequest,
+                    text: "this distributor does not know the question '\(verb)'; it knows list, nodes, show, stats"))
+        }
+    }
+
+    mutating func finish(_ question: Questions.Pending) {
+        let result: Value
+        switch question.verb {
+        case "list":
+            let limit = question.parameters["limit"]?.int ?? 1_000
+            let rows = question.answers.flatMap { $0.array ?? [] } + waitingRows(question.parameters, limit: limit)
+            result = .array(Array(rows.prefix(limit)))
+        case "show":
+            result = question.answers.first ?? waitingRow(question.parameters) ?? .null
+        default:
+            result = ["distributor": statistics, "nodes": .array(question.answers)]
+        }
+        send(question.client, .reply(number: question.clientNumber, result: result))
+    }
+
+    private var nodeRows: [Value] {
+        router.nodes.sorted { $0.key < $1.key }.map { _, node in
+            [
+                "name": .string(node.name), "jobs": .array(node.jobs.sorted().map(Value.string)),
+                "credit": .int(Int64(node.credit)), "held": .int(Int64(node.load)),
+                "incarnation": .int(Int64(node.incarnation)), "promise": .string(node.promise),
+                "state": .string(node.isDraining ? "draining" : node.isFull ? "full" : "ready"),
+            ]
+        }
+    }
+
+    private var statistics: Value {
+        [
+            "name": .string(name), "waiting": .int(Int64(jobs.count - onTheWire)),
+            "onTheWire": .int(Int64(onTheWire)), "bytes": .int(Int64(heldBytes)),
+            "nodes": .int(Int64(router.nodes.count)), "clients": .int(Int64(clients.count)),
+            "enqueued": .int(Int64(counters.enqueued)), "stored": .int(Int64(counters.stored)),
+            "sent": .int(Int64(counters.sent)), "resent": .int(Int64(counters.resent)),
+            "refused": .int(Int64(counters.refused)), "outcomes": .int(Int64(counters.outcomes)),
+            "maybeDuplicate": .int(Int64(counters.maybeDuplicate)),
+        ]
+    }
+
+    /// Jobs that are with the distributor have the status `new` and no node.
+    private func waitingRows(_ parameters: [String: Value], limit: Int) -> [Value] {
+        if parameters["node"] != nil { return [] }
+        if let status = parameters["status"]?.string, status != JobStatus.new.rawValue { return [] }
+        var rows: [(order: UInt64, row: Value)] = []
+        jobs.forEach { _, job in
+            if rows.count < limit { rows.append((job.order, row(of: job))) }
+        }
+        return rows.sorted { $0.order < $1.order }.map(\.row)
+    }
+
+    private func waitingRow(_ parameters: [String: Value]) -> Value? {
+        guard let id = parameters["id"]?.bytes.flatMap({ JobID(bytes: $0[...]) }), let handle = handles[id],
+            let job = jobs[handle]
+        else { return nil }
+        return row(of: job)
+    }
+
+    private func row(of job: HeldJob) -> Value {
+        var record = JobRecord(request: job.request)
+        record.due = job.request.options.due
+        var row = record.row(node: "")
+        row["waiting"] = .string(job.node == nil ? router.reasonToWait(job.route) : "on its way to a node")
+        return .map(row)
+    }
+}

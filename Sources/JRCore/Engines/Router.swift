@@ -1,0 +1,164 @@
+import JRBase
+import JRWire
+
+/// What decides where a job may go: jobs that are alike in this wait in one line.
+struct RouteKey: Hashable, Sendable {
+    var name: String
+    var placement: Placement
+    /// A job for a later time uses no credit: its node only keeps it.
+    var isScheduled: Bool
+}
+
+/// A node as the distributor sees it.
+struct NodeLink: Sendable {
+    var name: String
+    var session: JobID
+    var incarnation: Int
+    var jobs: Set<String>
+    var promise: String
+    /// How many jobs it holds at the most, and how many it has allowed and been sent since it connected.
+    var credit: Int
+    var granted: UInt64 = 0
+    var sent: UInt64 = 0
+    var isDraining = false
+    /// It refused for want of space; its next grant lifts this.
+    var isFull = false
+    /// Sent to it and not yet stored, oldest first; entries settled out of order are skipped when reached.
+    var unstored = Ring<Handle>()
+
+    func takes(scheduled: Bool) -> Bool {
+        !isDraining && !isFull && (scheduled || sent < granted)
+    }
+
+    /// Jobs it holds ready or running, as far as its grants tell.
+    var load: Int { Int(truncatingIfNeeded: sent &+ UInt64(credit) &- granted) }
+}
+
+/// The lines of waiting jobs and the choice of a node for each.
+///
+/// Nothing is searched for: a job looks for a node when it comes, a node's new credit looks for the oldest job it may
+/// run, and in between nothing happens.
+struct Router: Sendable {
+    struct Route: Sendable {
+        var key: RouteKey
+        /// Nodes that know the job and are allowed to run it, in the order of their connecting.
+        var eligible: [LinkID] = []
+        var waiting = Ring<(order: UInt64, job: Handle)>()
+        /// Where to begin among equally loaded nodes, so that they take turns.
+        var turn = 0
+    }
+
+    private(set) var nodes: [LinkID: NodeLink] = [:]
+    private(set) var routes: [Route] = []
+    private var routeNumbers: [RouteKey: Int] = [:]
+
+    mutating func route(for key: RouteKey) -> Int {
+        if let number = routeNumbers[key] { return number }
+        var route = Route(key: key)
+        route.eligible = eligibleNodes(for: key)
+        routes.append(route)
+        routeNumbers[key] = routes.count - 1
+        return routes.count - 1
+    }
+
+    mutating func add(_ node: NodeLink, at link: LinkID) {
+        nodes[link] = node
+        refreshRoutes()
+    }
+
+    mutating func remove(_ link: LinkID) -> NodeLink? {
+        guard let node = nodes.removeValue(forKey: link) else { return nil }
+        refreshRoutes()
+        return node
+    }
+
+    mutating func forget(job name: String, at link: LinkID) {
+        nodes[link]?.jobs.remove(name)
+        refreshRoutes()
+    }
+
+    mutating func update(_ link: LinkID, _ change: (inout NodeLink) -> Void) {
+        guard nodes[link] != nil else { return }
+        change(&nodes[link, default: NodeLink.nobody])
+    }
+
+    mutating func wait(_ job: Handle, order: UInt64, in route: Int) {
+        routes[route].waiting.append((order, job))
+    }
+
+    mutating func waitAtFront(_ job: Handle, order: UInt64, in route: Int) {
+        routes[route].waiting.prepend((order, job))
+    }
+
+    /// The least loaded of the free nodes, preferred ones before all others; equals take turns.
+    mutating func choose(for route: Int) -> LinkID? {
+        let eligible = routes[route].eligible
+        let key = routes[route].key
+        var best: (position: Int, tier: Int, load: Int)?
+        for step in eligible.indices {
+            let position = (routes[route].turn + step) % eligible.count
+            guard let node = nodes[eligible[position]], node.takes(scheduled: key.isScheduled) else { continue }
+            let tier = key.placement.preferred.isEmpty || key.placement.preferred.contains(node.name) ? 0 : 1
+            if let best, (best.tier, best.load) <= (tier, node.load) { continue }
+            best = (position, tier, node.load)
+        }
+        guard let best else { return nil }
+        routes[route].turn = (best.position + 1) % eligible.count
+        return eligible[best.position]
+    }
+
+    /// The oldest waiting job for which there is a free node now, with that node.
+    mutating func nextMatch() -> (job: Handle, node: LinkID)? {
+        var oldest: (route: Int, order: UInt64)?
+        for number in routes.indices {
+            guard let head = routes[number].waiting.first, isServable(number) else { continue }
+            if let oldest, oldest.order <= head.order { continue }
+            oldest = (number, head.order)
+        }
+        guard let oldest, let node = choose(for: oldest.route),
+            let job = routes[oldest.route].waiting.popFirst()?.job
+        else { return nil }
+        return (job, node)
+    }
+
+    /// Why jobs of this route wait, for people.
+    func reasonToWait(_ route: Int) -> String {
+        let key = routes[route].key
+        if nodes.isEmpty { return "no node is connected" }
+        let known = nodes.sorted { $0.key < $1.key }
+            .map {
+                "\($0.value.name) knows \($0.value.jobs.isEmpty ? "none" : $0.value.jobs.sorted().joined(separator: ", "))"
+            }
+            .joined(separator: "; ")
+        if !nodes.values.contains(where: { $0.jobs.contains(key.name) }) {
+            return "no connected node knows the job '\(key.name)' (\(known))"
+        }
+        if routes[route].eligible.isEmpty {
+            return "no node that the job may run on is connected (\(known))"
+        }
+        return "every node that may run it has as many jobs as it takes"
+    }
+
+    func isServable(_ number: Int) -> Bool {
+        let isScheduled = routes[number].key.isScheduled
+        return routes[number].eligible.contains { nodes[$0]?.takes(scheduled: isScheduled) == true }
+    }
+
+    private mutating func refreshRoutes() {
+        for number in routes.indices {
+            routes[number].eligible = eligibleNodes(for: routes[number].key)
+            routes[number].turn = 0
+        }
+    }
+
+    private func eligibleNodes(for key: RouteKey) -> [LinkID] {
+        nodes.filter { _, node in
+            node.jobs.contains(key.name) && !key.placement.excluded.contains(node.name)
+                && (!key.placement.isStrict || key.placement.preferred.contains(node.name))
+        }.keys.sorted()
+    }
+}
+
+extension NodeLink {
+    static let nobody = NodeLink(name: "", session: .none, incarnation: 0, jobs: [], promise: "", credit: 0)
+}

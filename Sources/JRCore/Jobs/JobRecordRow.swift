@@ -1,0 +1,53 @@
+public import JRBase
+public import JRWire
+
+extension JobRecord {
+    /// The job as `jr list` and `jr show` give it.
+    public func row(node: String) -> [String: Value] {
+        var row: [String: Value] = [
+            "id": .string(id.description), "name": .string(request.name), "status": .string(status.rawValue),
+            "attempt": .int(Int64(attempt)), "created_at": .date(request.created),
+            "arguments": .bytes(request.arguments),
+        ]
+        if !node.isEmpty { row["node"] = .string(node) }
+        if let due { row["due"] = .date(due) }
+        if let startedAt { row["run_at"] = .date(startedAt) }
+        if let failedAt { row["failed_at"] = .date(failedAt) }
+        if let endedAt { row["ended_at"] = .date(endedAt) }
+        if let lastError { row["last_error"] = .string(lastError) }
+        if let period = request.options.period { row["period"] = .double(period.seconds) }
+        if request.options.isDeferred { row["defer"] = true }
+        let placement = request.options.placement
+        if !placement.preferred.isEmpty { row["node_wanted"] = .array(placement.preferred.map(Value.string)) }
+        if !placement.excluded.isEmpty { row["not_node"] = .array(placement.excluded.map(Value.string)) }
+        if placement.isStrict { row["strict"] = true }
+        if !outcomes.isEmpty { row["unacknowledged"] = .int(Int64(outcomes.count)) }
+        return row
+    }
+}
+
+extension JobRequest {
+    /// What is wrong with a request from the wire, or nil: the same rules for every way in.
+    public func problem(at now: WallTime) -> String? {
+        if !Names.isValid(name) {
+            return "the job name '\(name.prefix(200))' is not 1 to \(Limits.nameBytes) letters, digits or '_.:-'"
+        }
+        if arguments.count > Limits.argumentBytes {
+            return "the arguments are \(arguments.count) bytes and \(Limits.argumentBytes) are allowed: "
+                + "put large data in a file or database and pass its name"
+        }
+        if let due = options.due, due > now + Limits.furthestDelay {
+            return "the job is due more than 366 days from now"
+        }
+        if let period = options.period, period <= .zero { return "the period must be greater than 0" }
+        if let attempts = options.maxAttempts, attempts < 1 { return "max_attempts must be at least 1" }
+        let names = options.placement.preferred + options.placement.excluded
+        if let wrong = names.first(where: { !Names.isValid($0) }) { return "'\(wrong.prefix(200))' is not a node name" }
+        if options.placement.isStrict, !options.placement.preferred.isEmpty,
+            options.placement.preferred.allSatisfy(options.placement.excluded.contains)
+        {
+            return "every node it must run on is one it must not run on"
+        }
+        return nil
+    }
+}
