@@ -1,0 +1,86 @@
+import JRBase
+
+/// The state of reading one segment: its scan, the frames of the commit that is not whole yet, and what a seal must
+/// agree with.
+struct SegmentWalk: Sendable {
+    var scan: SegmentScan
+    private(set) var commit: [JournalFrame] = []
+    private(set) var chain = FrameChain()
+    /// Set once the segment's seal or close frame was read.
+    var summary: SegmentSummary?
+    private(set) var goodEnd = JournalFormat.segmentHeaderBytes
+
+    init(scan: SegmentScan) {
+        self.scan = scan
+    }
+
+    var counted: SegmentSummary { chain.summary }
+
+    mutating func take(_ frame: JournalFrame) { commit.append(frame) }
+
+    mutating func count(_ frame: JournalFrame) {
+        chain.append(frame.checksum)
+        goodEnd = frame.end
+    }
+
+    mutating func endCommit() { commit.removeAll(keepingCapacity: true) }
+}
+
+/// Counts a segment's frames and sums up their checksums, for its seal.
+struct FrameChain: Sendable {
+    private var frames: UInt32 = 0
+    private var crc = CRC32C()
+
+    var summary: SegmentSummary { SegmentSummary(frames: frames, checksum: crc.value) }
+
+    mutating func append(_ checksum: UInt32) {
+        frames += 1
+        crc.update((0..<4).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) })
+    }
+}
+
+/// The end of the last segment, as found.
+public struct RecoveredTail: Sendable {
+    /// Where the last whole commit ends: what follows is cut.
+    public let offset: Int
+    /// Bytes after it up to the last one that is not zero: the torn end of a write that was never answered.
+    public let tornBytes: Int
+    /// The segment ends with a seal or close frame.
+    public let isFinished: Bool
+    let scan: SegmentScan
+
+    init(_ walk: SegmentWalk, offset: Int, tornBytes: Int) {
+        self.offset = offset
+        self.tornBytes = tornBytes
+        isFinished = walk.summary != nil
+        scan = walk.scan
+    }
+
+    /// The torn bytes themselves, for the quarantine.
+    public var torn: ArraySlice<UInt8> { scan.bytes.dropFirst(offset).prefix(tornBytes) }
+}
+
+/// What a store holds.
+public struct RecoveredJournal: Sendable {
+    public let identity: StoreIdentity
+    public let witness: Witness?
+    /// The segments that were read, by first sequence number.
+    public let segments: [UInt64]
+    public let leftovers: [UInt64]
+    /// Every live record, in the order of first puts.
+    public let records: [RecoveredRecord]
+    public let lastSequence: UInt64
+    /// How many records of all kinds were read.
+    public let recordsRead: Int
+    /// The end of the last segment; nil for a store without segments.
+    public let tail: RecoveredTail?
+
+    /// Whether the last segment needs no rewriting: its end was seen on the disk by the process that wrote it.
+    ///
+    /// Otherwise the page cache may show what never reached the disk, and nothing in that segment is durable until it has
+    /// been written again.
+    public var lastSegmentIsDurable: Bool {
+        guard let tail else { return true }
+        return tail.isFinished && witness?.sequence == lastSequence
+    }
+}
