@@ -115,6 +115,24 @@ struct JournalDamageTests {
         }
     }
 
+    @Test("a frame of the segment's own salt that was exchanged for another one is noticed by the seal")
+    func exchangedFrames() throws {
+        var files: [[UInt8]] = []
+        var store = try MemoryStore()
+        for text in ["one", "two"] {
+            store = try MemoryStore()
+            try store.commit { try $0.put(key(1), text) }
+            let name = store.openName
+            store.rotate(holding: 0)
+            files.append(try #require(store.files[name]))
+        }
+        #expect(try MemoryStore.recover(store.files).contents == ["1=two"])
+        let seal = 64 + 36 + 22
+        store.files[JournalFormat.segmentName(1)] = Array(files[0][..<seal]) + Array(files[1][seal...])
+        let refusal = try #require(throws: JournalRefusal.self) { try MemoryStore.recover(store.files) }
+        #expect(refusal.why.contains("seal"))
+    }
+
     @Test("a torn last write, never answered, is cut: short, zero-filled, or with a late page first")
     func tornTails() throws {
         let (whole, contents, _) = try Self.journal()
@@ -129,16 +147,17 @@ struct JournalDamageTests {
         for cut in start..<end {
             var short = store.files
             for index in cut..<end { short[store.openName]?[index] = 0 }
-            try Self.expectCut(short, at: start, contents, bytes: bytes[start..<cut])
+            try Self.expectCut(short, at: start, contents, bytes: bytes[start..<cut], reopening: cut % 16 == 0)
             // The first page of the write is the one that did not reach the disk.
             var late = store.files
             for index in start..<cut { late[store.openName]?[index] = 0 }
-            if cut > start { try Self.expectCut(late, at: start, contents, bytes: nil) }
+            if cut > start { try Self.expectCut(late, at: start, contents, bytes: nil, reopening: cut % 16 == 0) }
         }
     }
 
     static func expectCut(
-        _ files: [String: [UInt8]], at offset: Int, _ contents: [String], bytes: ArraySlice<UInt8>?
+        _ files: [String: [UInt8]], at offset: Int, _ contents: [String], bytes: ArraySlice<UInt8>?,
+        reopening: Bool
     ) throws {
         let recovered = try MemoryStore.recover(files)
         #expect(recovered.contents == contents)
@@ -147,6 +166,7 @@ struct JournalDamageTests {
             let torn = (bytes.lastIndex { $0 != 0 } ?? bytes.startIndex - 1) + 1 - bytes.startIndex
             #expect(recovered.tail?.tornBytes == torn)
         }
+        guard reopening else { return }
         // What was cut does not come back, and the store goes on.
         var next = try MemoryStore(opening: files)
         try next.commit { try $0.put(key(77), "after") }

@@ -212,21 +212,23 @@ struct JournalRecoveryTests {
         #expect(try MemoryStore.recover(store.files).contents == ["2=kept"])
     }
 
-    @Test("a record beyond the limit is refused before anything is written")
+    @Test("a record beyond the limit is refused before anything is written, and a long one lies in a frame of its own")
     func limits() throws {
         var store = try MemoryStore(sizes: .usual)
-        let long = [UInt8](repeating: 7, count: JournalFormat.recordBytes)
+        let tooLong = [UInt8](repeating: 7, count: JournalFormat.recordBytes)
         #expect(throws: JournalLimit.recordTooLong(bytes: JournalFormat.recordBytes + 18)) {
-            try store.writer.put(key(1)) { $0.append(long) }
+            try store.writer.put(key(1)) { $0.append(tooLong) }
         }
         store.writer.commitFailed()
+        let long = tooLong.prefix(JournalFormat.frameBodyBytes + 1)
         try store.commit { writer in
             try writer.put(key(0), "small")
-            try writer.put(key(1)) { $0.append(long.dropLast(18)) }
+            try writer.put(key(1)) { $0.append(long) }
             try writer.put(key(2), "small")
         }
         let recovered = try MemoryStore.recover(store.files)
-        #expect(recovered.records.map(\.value.count) == [5, long.count - 18, 5])
+        #expect(recovered.records.map(\.value.count) == [5, long.count, 5])
+        #expect(store.writer.end == 64 + 3 * 36 + 2 * 24 + (3 + 18 + long.count))
     }
 
     @Test("ends still have room when nothing else has")
