@@ -297,6 +297,8 @@ public struct DistributorEngine: Sendable {
         }
         outcomeSources[outcome.key] = link
         counters.outcomes += 1
+        // The receipt of a job goes before its outcome.
+        flushReceipts()
         send(client, .ended(outcome))
     }
 

@@ -1,0 +1,143 @@
+import JRBase
+public import JRWire
+
+/// The application's side: sends jobs, keeps each until it is stored, and hears each outcome once.
+///
+///     enqueue --> sent --(receipt)--> accepted --(receipt)--> stored --(outcome, if wanted)--> over
+///
+/// When the connection breaks, everything not yet stored is sent again, in its old order and with its old id, so that
+/// nothing is lost and nothing made twice. An outcome is acknowledged each time it comes and reported the first time.
+public struct ClientEngine: Sendable {
+    public enum Event: Sendable, Equatable {
+        /// The distributor holds the job in memory; `reason` says what it waits for.
+        case accepted(JobID, reason: String)
+        case stored(JobID, node: String)
+        case refused(JobID, code: RefusalCode, text: String)
+        case ended(JobOutcome)
+        case answered(UInt32, Value)
+        case notAnswered(UInt32, code: RefusalCode, text: String)
+    }
+
+    private struct Pending: Sendable {
+        var request: JobRequest
+        var order: UInt64
+        var isStored = false
+        var lastRun = 0
+    }
+
+    private struct Question: Sendable {
+        var verb: String
+        var parameters: [String: Value]
+    }
+
+    public let session: JobID
+    public let name: String
+    private var link: LinkID?
+    private var pending: [JobID: Pending] = [:]
+    private var questions: [UInt32: Question] = [:]
+    private var nextOrder: UInt64 = 0
+    private var nextQuestion: UInt32 = 1
+    private var actions: [LinkAction] = []
+    private var events: [Event] = []
+    private var received: [OutcomeKey] = []
+
+    public init(name: String, session: JobID) {
+        self.name = name
+        self.session = session
+    }
+
+    public var hello: Hello { Hello(role: .client, name: name, session: session) }
+
+    /// Jobs that are not yet stored, or whose outcome is waited for.
+    public var pendingCount: Int { pending.count }
+
+    public var isConnected: Bool { link != nil }
+
+    public mutating func enqueue(_ request: JobRequest) {
+        pending[request.id] = Pending(request: request, order: nextOrder)
+        nextOrder += 1
+        if let link { actions.append(.send(link, .enqueue(request))) }
+    }
+
+    /// Asks the distributor; the answer is an event with the number that is returned.
+    public mutating func ask(_ verb: String, _ parameters: [String: Value] = [:]) -> UInt32 {
+        let number = nextQuestion
+        nextQuestion = nextQuestion == .max ? 1 : nextQuestion + 1
+        questions[number] = Question(verb: verb, parameters: parameters)
+        if let link { actions.append(.send(link, .request(number: number, verb: verb, parameters: parameters))) }
+        return number
+    }
+
+    public mutating func linkOpened(_ link: LinkID, _ hello: Hello) {
+        guard hello.role == .distributor else {
+            let text = "an application connects to a distributor, and this is the node '\(hello.name)'"
+            actions.append(.refuse(link, code: .protocolError, text: text))
+            return
+        }
+        self.link = link
+        for job in pending.values.filter({ !$0.isStored }).sorted(by: { $0.order < $1.order }) {
+            actions.append(.send(link, .enqueue(job.request)))
+        }
+        for (number, question) in questions.sorted(by: { $0.key < $1.key }) {
+            actions.append(.send(link, .request(number: number, verb: question.verb, parameters: question.parameters)))
+        }
+    }
+
+    public mutating func linkClosed(_ link: LinkID) {
+        if self.link == link { self.link = nil }
+    }
+
+    public mutating func received(_ message: Message, from link: LinkID) {
+        switch message {
+        case .receipt(let ids, let level, let node, let text):
+            for id in ids { receipt(id, level, node, text) }
+        case .refusal(let id, let code, let text):
+            if pending.removeValue(forKey: id) != nil { events.append(.refused(id, code: code, text: text)) }
+        case .ended(let outcome):
+            received.append(outcome.key)
+            ended(outcome)
+        case .reply(let number, let result):
+            if questions.removeValue(forKey: number) != nil { events.append(.answered(number, result)) }
+        case .replyFailure(let number, let code, let text):
+            guard questions.removeValue(forKey: number) != nil else { break }
+            events.append(.notAnswered(number, code: code, text: text))
+        case .heartbeat, .draining, .failure: break
+        case .hello, .enqueue, .job, .stored, .grant, .outcomesReceived, .request:
+            let word = String(describing: message).prefix { $0 != "(" }
+            let text = "the message '\(word)' has no place in an application: see docs/protocol.md"
+            actions.append(.refuse(link, code: .protocolError, text: text))
+        }
+    }
+
+    public mutating func takeActions() -> [LinkAction] {
+        if let link, !received.isEmpty { actions.append(.send(link, .outcomesReceived(received))) }
+        received.removeAll(keepingCapacity: true)
+        defer { actions.removeAll(keepingCapacity: true) }
+        return actions
+    }
+
+    public mutating func takeEvents() -> [Event] {
+        defer { events.removeAll(keepingCapacity: true) }
+        return events
+    }
+
+    private mutating func receipt(_ id: JobID, _ level: ReceiptLevel, _ node: String, _ text: String) {
+        guard let job = pending[id], !job.isStored else { return }
+        switch level {
+        case .accepted: events.append(.accepted(id, reason: text))
+        case .stored:
+            events.append(.stored(id, node: node))
+            if job.request.feedback.isEmpty { pending[id] = nil } else { pending[id]?.isStored = true }
+        }
+    }
+
+    private mutating func ended(_ outcome: JobOutcome) {
+        guard let job = pending[outcome.id], outcome.run > job.lastRun else { return }
+        // Its receipt was lost with a connection.
+        if !job.isStored { events.append(.stored(outcome.id, node: outcome.node)) }
+        pending[outcome.id]?.isStored = true
+        pending[outcome.id]?.lastRun = outcome.run
+        events.append(.ended(outcome))
+        if outcome.isFinal { pending[outcome.id] = nil }
+    }
+}
