@@ -25,8 +25,11 @@ public struct Interval: Sendable, Hashable, Comparable, Codable {
     public static func seconds(_ count: Int64) -> Interval { saturating(count, times: 1_000_000_000) }
 
     /// A fraction of seconds; NaN becomes zero, what is out of range becomes the nearest end of it.
-    public static func seconds(_ count: Double) -> Interval {
-        let value = count * 1e9
+    ///
+    /// Generic so that a literal such as `30` means whole seconds.
+    @inlinable
+    public static func seconds(_ count: some BinaryFloatingPoint) -> Interval {
+        let value = Double(count) * 1e9
         if value.isNaN { return .zero }
         if value >= 9.2e18 { return Interval(nanoseconds: .max) }
         if value <= -9.2e18 { return Interval(nanoseconds: .min) }
