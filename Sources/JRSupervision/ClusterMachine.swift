@@ -1,0 +1,143 @@
+public import JRBase
+
+/// What the operator or the shell tells the cluster.
+public enum ClusterEvent: Sendable, Equatable {
+    case startRequested([Int])
+    case stopRequested([Int], Urgency)
+    case restartRequested([Int], Urgency)
+    /// Everything is to stop, dependents before what they depend on; asked again with more urgency, all at once.
+    case downRequested(Urgency)
+    case instance(Int, InstanceEvent)
+}
+
+/// An action and the instance it is for.
+public struct ClusterAction: Sendable, Equatable {
+    public var instance: Int
+    public var action: InstanceAction
+
+    public init(instance: Int, action: InstanceAction) {
+        self.instance = instance
+        self.action = action
+    }
+}
+
+/// All instances with the order between them: who may start, who has to wait, when everything is up and when it is down.
+public struct ClusterMachine: Sendable {
+    /// One place of the plan.
+    public struct Member: Sendable {
+        public var machine: InstanceMachine
+        /// Positions of those that must be ready before this one starts.
+        public var after: [Int]
+        /// Members of a higher rank stop before those of a lower one.
+        public var rank: Int
+
+        public init(machine: InstanceMachine, after: [Int], rank: Int) {
+            self.machine = machine
+            self.after = after
+            self.rank = rank
+        }
+    }
+
+    /// What the cluster as a whole has come to.
+    public enum Verdict: Sendable, Equatable {
+        /// Positions of those that are not ready yet.
+        case pending([Int])
+        /// Every instance is ready, or has finished as it should.
+        case ready
+        /// Positions of those that failed, or were seen not to come up: what they are is in their state and cause.
+        case failed([Int])
+    }
+
+    public private(set) var members: [Member]
+    /// Set by `downRequested`: nothing starts any more.
+    public private(set) var goingDown: Urgency?
+    private var toldToStop: Set<Int> = []
+
+    public init(members: [Member]) {
+        self.members = members
+    }
+
+    public mutating func handle(_ event: ClusterEvent, at now: Instant) -> [ClusterAction] {
+        var actions: [ClusterAction] = []
+        switch event {
+        case .startRequested(let positions):
+            // While everything goes down, a start would only be stopped again.
+            if goingDown == nil { tell(positions, .startRequested, at: now, &actions) }
+        case .stopRequested(let positions, let urgency):
+            tell(positions, .stopRequested(urgency), at: now, &actions)
+        case .restartRequested(let positions, let urgency):
+            if goingDown == nil { tell(positions, .restartRequested(urgency), at: now, &actions) }
+        case .downRequested(let urgency):
+            goDown(urgency, at: now, &actions)
+        case .instance(let position, let event):
+            tell([position], event, at: now, &actions)
+        }
+        advance(at: now, &actions)
+        return actions
+    }
+
+    private mutating func tell(
+        _ positions: [Int], _ event: InstanceEvent, at now: Instant, _ actions: inout [ClusterAction]
+    ) {
+        for position in positions {
+            var own: [InstanceAction] = []
+            members[position].machine.handle(event, at: now, into: &own)
+            actions.append(contentsOf: own.map { ClusterAction(instance: position, action: $0) })
+        }
+    }
+
+    private mutating func goDown(_ urgency: Urgency, at now: Instant, _ actions: inout [ClusterAction]) {
+        goingDown = max(goingDown ?? urgency, urgency)
+        guard urgency > .drain else { return }
+        let unsettled = members.indices.filter { !members[$0].machine.state.isSettled }
+        toldToStop.formUnion(unsettled)
+        tell(unsettled, .stopRequested(urgency), at: now, &actions)
+    }
+
+    /// Lets go what waits only for something that has happened by now.
+    private mutating func advance(at now: Instant, _ actions: inout [ClusterAction]) {
+        if goingDown != nil {
+            // Telling one to stop can settle it at once, and with it free what it depends on.
+            while let position = nextToStop() {
+                toldToStop.insert(position)
+                tell([position], .stopRequested(.drain), at: now, &actions)
+            }
+            return
+        }
+        for position in members.indices where members[position].machine.state == .waiting {
+            let isFree = members[position].after.allSatisfy { members[$0].machine.state.allowsDependents }
+            if isFree { tell([position], .dependenciesReady, at: now, &actions) }
+        }
+    }
+
+    private func nextToStop() -> Int? {
+        let unsettled = members.indices.filter { !members[$0].machine.state.isSettled }
+        guard let rank = unsettled.map({ members[$0].rank }).max() else { return nil }
+        return unsettled.first { position in
+            members[position].rank == rank && !toldToStop.contains(position)
+                && !unsettled.contains { members[$0].after.contains(position) }
+        }
+    }
+
+    // MARK: Questions
+
+    /// Whether nothing is left to wait for: all have stopped, failed or finished.
+    public var isSettled: Bool { members.allSatisfy { $0.machine.state.isSettled } }
+
+    /// What is said to somebody who waits for the cluster to be up. Fails closed: a start that was given up once, a loop of
+    /// crashes and a port in other hands are failures here, though the retries go on.
+    public var verdict: Verdict {
+        let failed = members.indices.filter { position in
+            let machine = members[position].machine
+            switch machine.state {
+            case .failed, .crashLooping, .blocked: return true
+            case .waiting, .starting, .recovering, .ready, .degraded, .backingOff, .draining, .stopping, .stopped,
+                .finished:
+                return machine.readyTimeouts > 0
+            }
+        }
+        if !failed.isEmpty { return .failed(failed) }
+        let pending = members.indices.filter { !members[$0].machine.state.allowsDependents }
+        return pending.isEmpty ? .ready : .pending(pending)
+    }
+}

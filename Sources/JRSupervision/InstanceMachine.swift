@@ -1,0 +1,430 @@
+public import JRBase
+
+/// The life of one instance over all its incarnations: what is started, signalled and waited for, and why.
+///
+/// Pure: events with the time go in, actions come out in the order in which they are to be done. One incarnation is over,
+/// its whole process group with it, before the next is spawned.
+public struct InstanceMachine: Sendable {
+    public let policy: Policy
+    /// Whether it has a life line whose end makes it finish its work; a program that has none gets the signal at once.
+    public let drains: Bool
+    /// Whether it says by itself that it is ready; one that cannot is ready when it is spawned.
+    public let reportsReady: Bool
+
+    public private(set) var state = InstanceState.stopped
+    public private(set) var incarnation: Int
+    public private(set) var pid: Int32?
+    /// Starts that nobody asked for.
+    public private(set) var restarts = 0
+    public private(set) var lastExit: Exit?
+    /// The last exit in words, with who sent the signal.
+    public private(set) var lastExitWords: String?
+    /// Why the state is what it is.
+    public private(set) var cause = "not started yet"
+    public private(set) var startedAt: Instant?
+    /// Starts that were given up because the instance did not become ready in time.
+    public private(set) var readyTimeouts = 0
+
+    private var isWanted = false
+    private var life = Life()
+    private var hasEverBeenReady = false
+    private var history: RestartHistory
+    private var timerSerial = 0
+
+    /// What belongs to one incarnation only.
+    private struct Life {
+        var readyAt: Instant?
+        var sent: Set<Signal> = []
+        var asked: Set<Signal> = []
+        var stopsFor: StopReason?
+        var step = StopStep.signalled
+        /// Set when the process has exited and others of its group have not.
+        var exit: Exit?
+    }
+
+    private enum StopReason { case request, readyTimeout }
+    private enum StopStep { case signalled, killed }
+
+    /// How long what is left of a process group has between TERM and KILL, and between one KILL and the next.
+    static let leftoverGrace = Interval.seconds(1 as Int64)
+    /// How often a start that something outside prevents is tried again.
+    static let blockedRetry = Interval.milliseconds(500)
+
+    /// - Parameters:
+    ///   - incarnation: The last one of an earlier supervisor, so that numbers only rise.
+    ///   - seed: For the jitter of the waits.
+    public init(policy: Policy, drains: Bool, reportsReady: Bool, incarnation: Int = 0, seed: UInt64) {
+        self.policy = policy
+        self.drains = drains
+        self.reportsReady = reportsReady
+        self.incarnation = incarnation
+        history = RestartHistory(seed: seed)
+    }
+
+    public mutating func handle(_ event: InstanceEvent, at now: Instant, into actions: inout [InstanceAction]) {
+        switch event {
+        case .startRequested: startRequested(at: now, &actions)
+        case .stopRequested(let urgency): stopRequested(urgency, at: now, &actions)
+        case .restartRequested(let urgency): restartRequested(urgency, at: now, &actions)
+        case .signalRequested(let signal): signalRequested(signal, &actions)
+        case .dependenciesReady: dependenciesReady(&actions)
+        case .spawned(let pid): spawned(pid, at: now, &actions)
+        case .spawnFailed(let reason, let permanent):
+            spawnFailed(.notStarted(reason, permanent: permanent), at: now, &actions)
+        case .startBlocked(let holder): startBlocked(by: holder, at: now, &actions)
+        case .reported(let report, let number):
+            if number == incarnation { reported(report, at: now, &actions) }
+        case .exited(let exit, let groupIsEmpty, let number):
+            if number == incarnation { exited(exit, groupIsEmpty, at: now, &actions) }
+        case .groupEmptied(let number):
+            if number == incarnation { groupEmptied(at: now, &actions) }
+        case .timerFired(let serial):
+            if serial == timerSerial { timerFired(at: now, &actions) }
+        }
+    }
+
+    // MARK: Requests
+
+    private mutating func startRequested(at now: Instant, _ actions: inout [InstanceAction]) {
+        isWanted = true
+        switch state {
+        case .waiting, .starting, .recovering, .ready, .degraded, .blocked, .draining, .stopping:
+            break
+        case .backingOff, .crashLooping:
+            history.forget()
+            spawn("start was asked for", &actions)
+        case .stopped, .failed, .finished:
+            history.forget()
+            readyTimeouts = 0
+            enter(.waiting, "start was asked for", &actions)
+        }
+    }
+
+    private mutating func stopRequested(_ urgency: Urgency, at now: Instant, _ actions: inout [InstanceAction]) {
+        isWanted = false
+        switch state {
+        case .waiting, .blocked, .backingOff, .crashLooping, .failed, .finished:
+            disarm(&actions)
+            enter(.stopped, "stop was asked for", &actions)
+        case .starting, .recovering, .ready, .degraded, .draining, .stopping:
+            stop(urgency, "stop was asked for", at: now, &actions)
+        case .stopped:
+            break
+        }
+    }
+
+    private mutating func restartRequested(_ urgency: Urgency, at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .waiting, .blocked, .backingOff, .crashLooping, .stopped, .failed, .finished:
+            startRequested(at: now, &actions)
+        case .starting, .recovering, .ready, .degraded, .draining, .stopping:
+            isWanted = true
+            history.forget()
+            stop(urgency, "restart was asked for", at: now, &actions)
+        }
+    }
+
+    private mutating func signalRequested(_ signal: Signal, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .starting, .recovering, .ready, .degraded, .draining, .stopping:
+            if life.exit == nil {
+                life.asked.insert(signal)
+                actions.append(.signalLeader(signal))
+            }
+        case .waiting, .blocked, .backingOff, .crashLooping, .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    private mutating func dependenciesReady(_ actions: inout [InstanceAction]) {
+        switch state {
+        case .waiting:
+            spawn("what it comes after is ready", &actions)
+        case .starting, .recovering, .ready, .degraded, .blocked, .backingOff, .crashLooping, .draining, .stopping,
+            .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    // MARK: Starting
+
+    /// The next incarnation. Nothing of the one before is left when this is called.
+    private mutating func spawn(_ cause: String, _ actions: inout [InstanceAction]) {
+        disarm(&actions)
+        incarnation += 1
+        life = Life()
+        pid = nil
+        enter(.starting, cause, &actions)
+        actions.append(.spawn(incarnation: incarnation))
+    }
+
+    private mutating func spawned(_ pid: Int32, at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .starting, .blocked:
+            self.pid = pid
+            startedAt = now
+            if reportsReady {
+                if state == .blocked { enter(.starting, "what blocked it is gone", &actions) }
+                arm(after: policy.ready, at: now, &actions)
+            } else {
+                becameReady("running", at: now, &actions)
+            }
+        case .waiting, .recovering, .ready, .degraded, .backingOff, .crashLooping, .draining, .stopping, .stopped,
+            .failed, .finished:
+            // Nobody asked for this process; leaving it alone would make it a second copy.
+            actions.append(.signalGroup(.kill))
+        }
+    }
+
+    private mutating func spawnFailed(_ exit: Exit, at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .starting, .blocked:
+            ended(exit, at: now, &actions)
+        case .waiting, .recovering, .ready, .degraded, .backingOff, .crashLooping, .draining, .stopping, .stopped,
+            .failed, .finished:
+            break
+        }
+    }
+
+    private mutating func startBlocked(by holder: String, at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .starting, .blocked:
+            if state == .starting || cause != holder { enter(.blocked, holder, &actions) }
+            arm(after: InstanceMachine.blockedRetry, at: now, &actions)
+        case .waiting, .recovering, .ready, .degraded, .backingOff, .crashLooping, .draining, .stopping, .stopped,
+            .failed, .finished:
+            break
+        }
+    }
+
+    private mutating func reported(_ report: Report, at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .starting, .recovering, .ready, .degraded:
+            guard life.exit == nil else { return }
+            switch report {
+            case .recovering:
+                if state == .starting { enter(.recovering, "taking over the jobs of its predecessor", &actions) }
+            case .ready:
+                if state != .ready { becameReady("it said so", at: now, &actions) }
+            case .degraded(let reason):
+                disarm(&actions)
+                if state != .degraded || cause != reason { enter(.degraded, reason, &actions) }
+            }
+        case .waiting, .blocked, .backingOff, .crashLooping, .draining, .stopping, .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    private mutating func becameReady(_ cause: String, at now: Instant, _ actions: inout [InstanceAction]) {
+        life.readyAt = life.readyAt ?? now
+        hasEverBeenReady = true
+        readyTimeouts = 0
+        enter(.ready, cause, &actions)
+        arm(after: policy.backoff.resetAfter, at: now, &actions)
+    }
+
+    // MARK: Stopping
+
+    private mutating func stop(
+        _ urgency: Urgency, _ cause: String, for reason: StopReason = .request, at now: Instant,
+        _ actions: inout [InstanceAction]
+    ) {
+        life.stopsFor = reason
+        switch state {
+        case .starting, .recovering, .ready, .degraded, .draining:
+            let hasWork = state != .starting
+            if urgency == .drain, drains, hasWork {
+                guard state != .draining else { return }
+                enter(.draining, cause, &actions)
+                actions.append(.closeLifeline)
+                arm(after: policy.stop.drain, at: now, &actions)
+            } else {
+                enter(.stopping, cause, &actions)
+                actions.append(.closeLifeline)
+                urgency == .kill ? kill(at: now, &actions) : terminate(at: now, &actions)
+            }
+        case .stopping:
+            if urgency == .kill { kill(at: now, &actions) }
+        case .waiting, .blocked, .backingOff, .crashLooping, .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    private mutating func terminate(at now: Instant, _ actions: inout [InstanceAction]) {
+        life.step = policy.stop.signal == .kill ? .killed : .signalled
+        life.sent.insert(policy.stop.signal)
+        actions.append(.signalGroup(policy.stop.signal))
+        // A process that is stopped (SIGSTOP, a debugger) sees its signal only when it goes on.
+        actions.append(.signalGroup(.continue))
+        arm(after: policy.stop.kill, at: now, &actions)
+    }
+
+    private mutating func kill(at now: Instant, _ actions: inout [InstanceAction]) {
+        life.step = .killed
+        life.sent.insert(.kill)
+        actions.append(.signalGroup(.kill))
+        arm(after: InstanceMachine.leftoverGrace, at: now, &actions)
+    }
+
+    private mutating func timerFired(at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .starting, .recovering:
+            readyTimeouts += 1
+            let limit = Words.duration(policy.ready)
+            stop(.terminate, "not ready within \(limit)", for: .readyTimeout, at: now, &actions)
+        case .ready:
+            history.wasHealthy()
+        case .blocked:
+            actions.append(.spawn(incarnation: incarnation))
+        case .backingOff, .crashLooping:
+            restarts += 1
+            spawn("restart after \(lastExitWords ?? "its death")", &actions)
+        case .draining:
+            stop(.terminate, "not drained within \(Words.duration(policy.stop.drain))", at: now, &actions)
+        case .stopping:
+            // Past the grace, and again while anything of the group is left: it may have forked meanwhile.
+            if life.step == .signalled {
+                enter(.stopping, "still there after \(Words.duration(policy.stop.kill)): KILL", &actions)
+            }
+            kill(at: now, &actions)
+        case .degraded, .waiting, .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    // MARK: Ends
+
+    private mutating func exited(
+        _ exit: Exit, _ groupIsEmpty: Bool, at now: Instant, _ actions: inout [InstanceAction]
+    ) {
+        switch state {
+        case .starting, .recovering, .ready, .degraded, .draining, .stopping:
+            guard life.exit == nil else { return }
+            if groupIsEmpty {
+                ended(exit, at: now, &actions)
+            } else {
+                life.exit = exit
+                lastExitWords = exit.words(sent: life.sent, asked: life.asked)
+                endLeftovers(at: now, &actions)
+            }
+        case .waiting, .blocked, .backingOff, .crashLooping, .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    /// The process is gone, others of its group are not: no new start, and no "stopped", before they are.
+    private mutating func endLeftovers(at now: Instant, _ actions: inout [InstanceAction]) {
+        enter(.stopping, "\(lastExitWords ?? "it is gone"); ending what is left of its process group", &actions)
+        actions.append(.closeLifeline)
+        if life.step == .killed {
+            kill(at: now, &actions)
+        } else {
+            actions.append(.signalGroup(.terminate))
+            actions.append(.signalGroup(.continue))
+            life.step = .killed
+            arm(after: InstanceMachine.leftoverGrace, at: now, &actions)
+        }
+    }
+
+    private mutating func groupEmptied(at now: Instant, _ actions: inout [InstanceAction]) {
+        switch state {
+        case .stopping:
+            if let exit = life.exit { ended(exit, at: now, &actions) }
+        case .waiting, .starting, .recovering, .ready, .degraded, .blocked, .backingOff, .crashLooping, .draining,
+            .stopped, .failed, .finished:
+            break
+        }
+    }
+
+    /// The incarnation is over, its group is empty: what next.
+    private mutating func ended(_ exit: Exit, at now: Instant, _ actions: inout [InstanceAction]) {
+        disarm(&actions)
+        let wasReady = life.readyAt != nil
+        let age = pid == nil ? nil : startedAt.map { now - $0 }
+        lastExit = exit
+        lastExitWords = exit.words(sent: life.sent, asked: life.asked)
+        pid = nil
+        startedAt = nil
+        let words = (lastExitWords ?? "") + (age.map { " after \(Words.duration($0))" } ?? "")
+        if !isWanted {
+            enter(.stopped, words, &actions)
+            return
+        }
+        if life.stopsFor == .request {
+            spawn("restart was asked for", &actions)
+            return
+        }
+        let neverReady = life.stopsFor == .readyTimeout
+        let full = neverReady ? "not ready within \(Words.duration(policy.ready)): \(words)" : words
+        switch verdict(on: exit, neverReady: neverReady) {
+        case .finish:
+            enter(.finished, full, &actions)
+        case .fail(let why):
+            enter(.failed, full + why, &actions)
+        case .restart:
+            backOff(full, wasReady: wasReady, counts: exit != .code(ExitCodes.tryAgain), at: now, &actions)
+        }
+    }
+
+    private enum Verdict { case finish, fail(String), restart }
+
+    private func verdict(on exit: Exit, neverReady: Bool) -> Verdict {
+        if neverReady { return policy.restart == .never ? .fail("") : .restart }
+        switch exit {
+        case .notStarted(_, permanent: true):
+            return .fail("")
+        case .code(ExitCodes.usage), .code(ExitCodes.configuration):
+            return .fail("; starting it again cannot help")
+        case .code(ExitCodes.data) where !hasEverBeenReady:
+            return .fail("; starting it again cannot help before that is mended")
+        case .code, .signal, .notStarted:
+            break
+        }
+        switch policy.restart {
+        case .always: return .restart
+        case .onFailure: return exit.isSuccess ? .finish : .restart
+        case .never: return exit.isSuccess ? .finish : .fail("; its restart policy is never")
+        }
+    }
+
+    private mutating func backOff(
+        _ words: String, wasReady: Bool, counts: Bool, at now: Instant, _ actions: inout [InstanceAction]
+    ) {
+        let delay = history.died(wasReady: wasReady, counts: counts, policy: policy, at: now)
+        let isLoop = history.isCrashLoop(policy, at: now)
+        if delay <= .zero {
+            enter(isLoop ? .crashLooping : .backingOff, words, &actions)
+            restarts += 1
+            spawn("restart after \(lastExitWords ?? "its death")", &actions)
+            return
+        }
+        let next = "; next try in \(Words.duration(delay))"
+        if isLoop {
+            let limit = Words.duration(policy.crashLoop.within)
+            let deaths = "\(policy.crashLoop.count) deaths within \(limit), the last: "
+            enter(.crashLooping, deaths + words + next, &actions)
+        } else {
+            enter(.backingOff, words + next, &actions)
+        }
+        arm(after: delay, at: now, &actions)
+    }
+
+    // MARK: Small change
+
+    private mutating func enter(_ next: InstanceState, _ why: String, _ actions: inout [InstanceAction]) {
+        let change = Change(from: state, to: next, incarnation: incarnation, pid: pid, cause: why)
+        state = next
+        cause = why
+        actions.append(.announce(change))
+    }
+
+    private mutating func arm(after delay: Interval, at now: Instant, _ actions: inout [InstanceAction]) {
+        timerSerial += 1
+        actions.append(.armTimer(serial: timerSerial, at: now + delay))
+    }
+
+    private mutating func disarm(_ actions: inout [InstanceAction]) {
+        timerSerial += 1
+        actions.append(.disarmTimer)
+    }
+}

@@ -1,0 +1,241 @@
+import JRBase
+
+/// A manifest on a certain machine: every instance with its command line, its environment and what it waits for, in the
+/// order in which they start.
+public struct Plan: Sendable, Equatable {
+    /// What the plan must know of the machine, given as values.
+    public struct Surroundings: Sendable, Equatable {
+        /// Absolute.
+        public var manifestDirectory: String
+        /// Absolute.
+        public var runtimeDirectory: String
+        /// Where `jr-node` and `jr-distributor` are: the directory of the supervisor's own executable.
+        public var programDirectory: String
+        /// The supervisor's own environment, of which the children get a few variables.
+        public var environment: [String: String]
+
+        public init(
+            manifestDirectory: String, runtimeDirectory: String, programDirectory: String, environment: [String: String]
+        ) {
+            self.manifestDirectory = manifestDirectory
+            self.runtimeDirectory = runtimeDirectory
+            self.programDirectory = programDirectory
+            self.environment = environment
+        }
+    }
+
+    public struct Instance: Sendable, Equatable {
+        /// `worker.1`
+        public var name: String
+        public var entry: Entry
+        /// From 1.
+        public var index: Int
+        public var arguments: [String]
+        /// Absolute.
+        public var workingDirectory: String
+        /// Positions of the instances that must be ready first.
+        public var after: [Int]
+        /// 0 for distributors, 1 for nodes, 2 for programs.
+        public var rank: Int
+        /// Absolute; nil for what stores nothing in a directory.
+        public var storageDirectory: String?
+        /// Absolute: the directory its log files are in.
+        public var logDirectory: String
+    }
+
+    public let manifest: Manifest
+    public let surroundings: Surroundings
+    public let instances: [Instance]
+
+    /// Variables that the supervisor sets and a manifest therefore cannot.
+    public static let ownVariables = [
+        "JR_NAME", "JR_DISTRIBUTORS", "JR_URL", "JR_STORAGE", "JR_JOBS", "JR_CREDIT", "JR_LISTEN", "JR_READY_FD",
+        "JR_LIFE_FD", "JR_INCARNATION", "JR_CACHE", "JR_RUNTIME", "JR_INSECURE",
+    ]
+
+    /// What children get of the supervisor's environment.
+    public static let inheritedVariables = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SWIFT_BACKTRACE"]
+
+    /// - Parameter only: Names of entries; those and what they depend on are planned. Nil plans everything.
+    public init(_ manifest: Manifest, _ surroundings: Surroundings, only: [String]? = nil) {
+        self.manifest = manifest
+        self.surroundings = surroundings
+        let wanted = only.map { Plan.closure(of: $0, in: manifest) }
+        let entries = manifest.entries.filter { wanted?.contains($0.name) ?? true }
+        var planned: [Instance] = []
+        for entry in entries {
+            for index in 1...max(1, entry.count) { planned.append(Plan.instance(entry, index, surroundings)) }
+        }
+        for position in planned.indices {
+            let names = planned[position].entry.dependencies
+            planned[position].after = planned.indices.filter { names.contains(planned[$0].entry.name) }
+        }
+        instances = planned
+    }
+
+    private static func closure(of names: [String], in manifest: Manifest) -> Set<String> {
+        var found: Set<String> = []
+        var open = names
+        while let name = open.popLast() {
+            if found.insert(name).inserted { open.append(contentsOf: manifest.entry(named: name)?.dependencies ?? []) }
+        }
+        return found
+    }
+
+    private static func instance(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> Instance {
+        let name = "\(entry.name).\(index)"
+        var rank = 2
+        var storage: String?
+        switch entry.kind {
+        case .distributor:
+            rank = 0
+        case .node(let settings):
+            rank = 1
+            if case .journal(_, let directory) = settings.storage {
+                let own = surroundings.runtimeDirectory + "/storage/" + name
+                // One directory cannot hold the journals of several nodes.
+                storage = directory.map { Paths.resolve($0, in: surroundings.manifestDirectory) + "/" + name } ?? own
+            }
+        case .program:
+            break
+        }
+        let directory = Paths.resolve(entry.workingDirectory ?? ".", in: surroundings.manifestDirectory)
+        let logs = Paths.resolve(entry.policy.logs.directory, in: surroundings.runtimeDirectory)
+        return Instance(
+            name: name, entry: entry, index: index, arguments: arguments(entry, index, surroundings),
+            workingDirectory: directory, after: [], rank: rank, storageDirectory: storage, logDirectory: logs)
+    }
+
+    private static func arguments(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> [String] {
+        switch entry.command {
+        case .own:
+            if case .distributor = entry.kind { return [surroundings.programDirectory + "/jr-distributor"] }
+            return [surroundings.programDirectory + "/jr-node"]
+        case .shell(let line):
+            return ["/bin/sh", "-c", line]
+        case .words(var words):
+            if let port = entry.port(of: index) { words = words.map { Procfile.substitute(port: port, in: $0) } }
+            guard let program = words.first else { return words }
+            if program == "jr-node" || program == "jr-distributor" {
+                words[0] = surroundings.programDirectory + "/" + program
+            } else if program.contains("/") {
+                words[0] = Paths.resolve(program, in: surroundings.manifestDirectory)
+            }
+            return words
+        }
+    }
+
+    // MARK: Questions
+
+    /// The positions meant by a name: an instance's, or an entry's with all its instances. Empty when there is none.
+    public func positions(named name: String) -> [Int] {
+        let exact = instances.indices.filter { instances[$0].name == name }
+        return exact.isEmpty ? instances.indices.filter { instances[$0].entry.name == name } : exact
+    }
+
+    /// What a wrong name may have meant, and what there is.
+    public func suggestion(for name: String) -> String {
+        let names = instances.map(\.name) + manifest.entries.map(\.name)
+        if let nearest = Names.nearest(to: name, among: names) { return "did you mean \"\(nearest)\"?" }
+        return "there is: " + manifest.entries.map(\.name).joined(separator: ", ")
+    }
+
+    // MARK: Environment
+
+    /// What only the start of an incarnation knows.
+    public struct Start: Sendable, Equatable {
+        public var incarnation: Int
+        public var readyDescriptor: Int32?
+        public var lifeDescriptor: Int32?
+        /// Where the distributors listen that are up or whose port is fixed, by entry.
+        public var addresses: [String: ListenAddress]
+
+        public init(
+            incarnation: Int, readyDescriptor: Int32?, lifeDescriptor: Int32?, addresses: [String: ListenAddress]
+        ) {
+            self.incarnation = incarnation
+            self.readyDescriptor = readyDescriptor
+            self.lifeDescriptor = lifeDescriptor
+            self.addresses = addresses
+        }
+    }
+
+    /// The whole environment of a new incarnation, `NAME=value` each, sorted by name.
+    public func environment(of position: Int, _ start: Start) -> [String] {
+        let instance = instances[position]
+        var variables: [String: String] = [:]
+        for name in Plan.inheritedVariables { variables[name] = surroundings.environment[name] }
+        if let port = instance.entry.port(of: instance.index) { variables["PORT"] = String(port) }
+        for variable in instance.entry.environment { variables[variable.name] = variable.value }
+        variables["JR_NAME"] = instance.name
+        variables["JR_INCARNATION"] = String(start.incarnation)
+        variables["JR_RUNTIME"] = surroundings.runtimeDirectory
+        variables["JR_READY_FD"] = start.readyDescriptor.map { String($0) }
+        variables["JR_LIFE_FD"] = start.lifeDescriptor.map { String($0) }
+        addresses(of: instance, start, into: &variables)
+        if case .node(let settings) = instance.entry.kind { node(instance, settings, into: &variables) }
+        return variables.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    }
+
+    private func addresses(of instance: Instance, _ start: Start, into variables: inout [String: String]) {
+        let named: [String]
+        switch instance.entry.kind {
+        case .distributor(let settings):
+            let address = start.addresses[instance.entry.name] ?? settings.listen
+            variables["JR_LISTEN"] = address.description
+            if !address.isLoopback { variables["JR_INSECURE"] = "1" }
+            return
+        case .node(let settings):
+            named = settings.distributors
+        case .program:
+            named = manifest.entries.map(\.name)
+        }
+        let known = named.compactMap { start.addresses[$0] }.filter { $0.port != 0 }
+        if known.isEmpty { return }
+        variables["JR_DISTRIBUTORS"] = known.map(\.description).joined(separator: ",")
+        variables["JR_URL"] = known.first.map { "jr://\($0)" }
+    }
+
+    private func node(_ instance: Instance, _ settings: NodeSettings, into variables: inout [String: String]) {
+        switch settings.storage {
+        case .memory: variables["JR_STORAGE"] = "memory"
+        case .journal(let sync, _):
+            variables["JR_STORAGE"] = "journal:\(instance.storageDirectory ?? "")?sync=\(sync.rawValue)"
+        case .redis(let url): variables["JR_STORAGE"] = url
+        }
+        variables["JR_JOBS"] = settings.jobs.map { Paths.resolve($0, in: surroundings.manifestDirectory) }
+        variables["JR_CREDIT"] = settings.credit.map { String($0) }
+        variables["JR_CACHE"] = surroundings.runtimeDirectory + "/cache"
+    }
+
+    // MARK: Machines
+
+    /// The cluster of this plan before anything was started.
+    ///
+    /// - Parameter incarnations: The last number of each instance under an earlier supervisor.
+    public func cluster(incarnations: [String: Int] = [:], seed: UInt64) -> ClusterMachine {
+        var random = SeededRandom(seed: seed)
+        return ClusterMachine(
+            members: instances.map { instance in
+                let isOurs = instance.rank < 2
+                let machine = InstanceMachine(
+                    policy: instance.entry.policy, drains: isOurs, reportsReady: isOurs,
+                    incarnation: incarnations[instance.name] ?? 0, seed: random.next())
+                return ClusterMachine.Member(machine: machine, after: instance.after, rank: instance.rank)
+            })
+    }
+}
+
+extension Entry {
+    /// The `PORT` of an instance, as readers of a Procfile give it out.
+    func port(of index: Int) -> Int? { basePort.map { $0 + index - 1 } }
+}
+
+/// Paths as text.
+public enum Paths {
+    /// `path` seen from `directory` (absolute), without `.` and empty parts; `..` is kept for the system to follow.
+    public static func resolve(_ path: String, in directory: String) -> String {
+        let whole = path.hasPrefix("/") ? path : directory + "/" + path
+        return "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+}

@@ -1,0 +1,51 @@
+import JRBase
+import JRJSON
+
+extension ObjectReader {
+    /// Lays what is said here over `base`: the same keys in `defaults` and in each entry.
+    mutating func policy(over base: Policy) -> Policy {
+        var policy = base
+        if let restart = word("restart", Policy.Restart.self) { policy.restart = restart }
+        if let ready = duration("ready", "10ms", "1h") { policy.ready = ready }
+        object("backoff") { reader in
+            if let first = reader.duration("first", "0ms", "1h") { policy.backoff.first = first }
+            if let then = reader.duration("then", "10ms", "1h") { policy.backoff.then = then }
+            if let max = reader.duration("max", "10ms", "24h") { policy.backoff.max = max }
+            if let reset = reader.duration("resetAfter", "0ms", "24h") { policy.backoff.resetAfter = reset }
+            if policy.backoff.max < policy.backoff.then {
+                let then = Words.duration(policy.backoff.then)
+                reader.complain(
+                    "\(reader.path).max must be at least \(reader.path).then, which is \(then)", atKey: "max")
+            }
+        }
+        object("crashLoop") { reader in
+            if let count = reader.int("count", 2...1_000) { policy.crashLoop.count = count }
+            if let within = reader.duration("within", "1s", "24h") { policy.crashLoop.within = within }
+        }
+        object("stop") { reader in
+            if let drain = reader.duration("drain", "0ms", "24h") { policy.stop.drain = drain }
+            if let kill = reader.duration("kill", "0ms", "1h") { policy.stop.kill = kill }
+            if let signal = reader.stopSignal() { policy.stop.signal = signal }
+        }
+        object("limits") { reader in
+            if let files = reader.int("openFiles", 16...1_048_576) { policy.openFiles = files }
+        }
+        object("logs") { reader in
+            if let directory = reader.string("directory") { policy.logs.directory = directory }
+            if let size = reader.size("maxSize", "4KiB", "16GiB") { policy.logs.maxSize = size }
+            if let keep = reader.int("keep", 0...1_000) { policy.logs.keep = keep }
+            if let format = reader.word("format", Policy.Logs.Format.self) { policy.logs.format = format }
+        }
+        return policy
+    }
+
+    private mutating func stopSignal() -> Signal? {
+        guard let value = take("signal") else { return nil }
+        if let signal = value.string.flatMap({ Signal($0) }), Signal.endings.contains(signal) { return signal }
+        let hint = value.string.flatMap { Names.nearest(to: $0, among: Signal.endings.map(\.shortName)) }
+        let suggestion = hint.map { " (did you mean \"\($0)\"?)" } ?? ""
+        let names = Signal.endings.map(\.shortName).joined(separator: ", ")
+        complain("\(name("signal")) must be one of \(names), found \(value.shown)\(suggestion)", at: value)
+        return nil
+    }
+}

@@ -1,0 +1,135 @@
+import JRBase
+public import JRJSON
+
+/// What `status` tells of one instance.
+public struct InstanceStatus: Sendable, Equatable {
+    public var name: String
+    public var state: InstanceState
+    public var cause: String
+    public var incarnation: Int
+    public var pid: Int32?
+    public var port: Int?
+    public var restarts: Int
+    public var uptimeSeconds: Double?
+    public var lastExit: String?
+
+    public init(name: String, state: InstanceState, cause: String, incarnation: Int, restarts: Int) {
+        self.name = name
+        self.state = state
+        self.cause = cause
+        self.incarnation = incarnation
+        self.restarts = restarts
+    }
+
+    public var json: JSON {
+        [
+            "name": .string(name), "state": .string(state.rawValue), "cause": .string(cause),
+            "incarnation": .int(Int64(incarnation)), "pid": pid.map { .int(Int64($0)) } ?? .null,
+            "port": port.map { .int(Int64($0)) } ?? .null, "restarts": .int(Int64(restarts)),
+            "uptimeSeconds": uptimeSeconds.map { .double($0) } ?? .null,
+            "lastExit": lastExit.map { .string($0) } ?? .null,
+        ]
+    }
+
+    /// Nil for what a supervisor of this version does not send.
+    public init?(_ json: JSON) {
+        guard let name = json["name"]?.string,
+            let state = json["state"]?.string.flatMap(InstanceState.init(rawValue:)),
+            let incarnation = json["incarnation"]?.int, let restarts = json["restarts"]?.int
+        else { return nil }
+        self.init(
+            name: name, state: state, cause: json["cause"]?.string ?? "",
+            incarnation: Int(truncatingIfNeeded: incarnation), restarts: Int(truncatingIfNeeded: restarts))
+        pid = json["pid"]?.int.flatMap { Int32(exactly: $0) }
+        port = json["port"]?.int.flatMap { Int(exactly: $0) }
+        uptimeSeconds = json["uptimeSeconds"]?.double
+        lastExit = json["lastExit"]?.string
+    }
+}
+
+/// What `status` tells of a cluster.
+public struct ClusterStatus: Sendable, Equatable {
+    public var cluster: String
+    public var supervisorPid: Int32
+    public var instances: [InstanceStatus]
+
+    public init(cluster: String, supervisorPid: Int32, instances: [InstanceStatus]) {
+        self.cluster = cluster
+        self.supervisorPid = supervisorPid
+        self.instances = instances
+    }
+
+    /// Whether everything is up, or has ended as it should.
+    public var isReady: Bool { instances.allSatisfy { $0.state.allowsDependents } }
+
+    public var json: JSON {
+        [
+            "cluster": .string(cluster), "supervisorPid": .int(Int64(supervisorPid)),
+            "instances": .array(instances.map(\.json)),
+        ]
+    }
+
+    public init?(_ json: JSON) {
+        guard let cluster = json["cluster"]?.string,
+            let pid = json["supervisorPid"]?.int.flatMap({ Int32(exactly: $0) }),
+            let instances = json["instances"]?.array
+        else { return nil }
+        self.init(cluster: cluster, supervisorPid: pid, instances: instances.compactMap { InstanceStatus($0) })
+    }
+}
+
+/// What a supervisor leaves in `state.json` for the next one: the numbers that must only rise, and the processes that
+/// must be gone before their successors start.
+public struct StateRecord: Sendable, Equatable {
+    public struct Instance: Sendable, Equatable {
+        public var name: String
+        public var incarnation: Int
+        public var pid: Int32?
+        /// Clock ticks from the machine's start to the process's: with the pid it names one process only.
+        public var startTime: UInt64?
+
+        public init(name: String, incarnation: Int, pid: Int32?, startTime: UInt64?) {
+            self.name = name
+            self.incarnation = incarnation
+            self.pid = pid
+            self.startTime = startTime
+        }
+    }
+
+    public var supervisorPid: Int32
+    public var instances: [Instance]
+
+    public init(supervisorPid: Int32, instances: [Instance]) {
+        self.supervisorPid = supervisorPid
+        self.instances = instances
+    }
+
+    public var json: JSON {
+        [
+            "supervisorPid": .int(Int64(supervisorPid)),
+            "instances": .array(
+                instances.map { instance in
+                    [
+                        "name": .string(instance.name), "incarnation": .int(Int64(instance.incarnation)),
+                        "pid": instance.pid.map { .int(Int64($0)) } ?? .null,
+                        "startTime": instance.startTime.map { .int(Int64(truncatingIfNeeded: $0)) } ?? .null,
+                    ]
+                }),
+        ]
+    }
+
+    public init?(_ json: JSON) {
+        guard let pid = json["supervisorPid"]?.int.flatMap({ Int32(exactly: $0) }),
+            let instances = json["instances"]?.array
+        else { return nil }
+        supervisorPid = pid
+        self.instances = instances.compactMap { instance in
+            guard let name = instance["name"]?.string,
+                let incarnation = instance["incarnation"]?.int.flatMap({ Int(exactly: $0) })
+            else { return nil }
+            return Instance(
+                name: name, incarnation: incarnation, pid: instance["pid"]?.int.flatMap { Int32(exactly: $0) },
+                startTime: instance["startTime"]?.int.flatMap { UInt64(exactly: $0) })
+        }
+    }
+}
