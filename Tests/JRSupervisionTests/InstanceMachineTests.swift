@@ -303,7 +303,7 @@ struct InstanceMachineTests {
     @Test("the policies: always restarts an exit of 0, onFailure takes it as the end, never restarts nothing")
     func policies() {
         let table: [(Policy.Restart, Int32, InstanceState)] = [
-            (.always, 0, .starting), (.always, 1, .starting), (.onFailure, 0, .finished), (.onFailure, 1, .starting),
+            (.always, 0, .ready), (.always, 1, .ready), (.onFailure, 0, .finished), (.onFailure, 1, .ready),
             (.never, 0, .finished), (.never, 1, .failed),
         ]
         for (restart, code, expected) in table {
@@ -312,6 +312,7 @@ struct InstanceMachineTests {
             #expect(bench.machine.state == .ready)
             bench.exit(.code(code))
             #expect(bench.machine.state == expected, "\(restart) and exit \(code)")
+            #expect(bench.machine.incarnation == (expected == .ready ? 2 : 1))
         }
     }
 
