@@ -270,7 +270,7 @@ public struct InstanceMachine: Sendable {
         switch state {
         case .starting, .recovering:
             readyTimeouts += 1
-            let limit = Words.duration(policy.ready)
+            let limit = Durations.format(policy.ready)
             stop(.terminate, "not ready within \(limit)", for: .readyTimeout, at: now, &actions)
         case .ready:
             history.wasHealthy()
@@ -280,11 +280,11 @@ public struct InstanceMachine: Sendable {
             restarts += 1
             spawn("restart after \(lastExitWords ?? "its death")", &actions)
         case .draining:
-            stop(.terminate, "not drained within \(Words.duration(policy.stop.drain))", at: now, &actions)
+            stop(.terminate, "not drained within \(Durations.format(policy.stop.drain))", at: now, &actions)
         case .stopping:
             // Past the grace, and again while anything of the group is left: it may have forked meanwhile.
             if life.step == .signalled {
-                enter(.stopping, "still there after \(Words.duration(policy.stop.kill)): KILL", &actions)
+                enter(.stopping, "still there after \(Durations.format(policy.stop.kill)): KILL", &actions)
             }
             kill(at: now, &actions)
         case .degraded, .waiting, .stopped, .failed, .finished:
@@ -345,7 +345,7 @@ public struct InstanceMachine: Sendable {
         lastExitWords = exit.words(sent: life.sent, asked: life.asked)
         pid = nil
         startedAt = nil
-        let words = (lastExitWords ?? "") + (age.map { " after \(Words.duration($0))" } ?? "")
+        let words = (lastExitWords ?? "") + (age.map { " after \(Durations.format($0))" } ?? "")
         if !isWanted {
             enter(.stopped, words, &actions)
             return
@@ -355,7 +355,7 @@ public struct InstanceMachine: Sendable {
             return
         }
         let neverReady = life.stopsFor == .readyTimeout
-        let full = neverReady ? "not ready within \(Words.duration(policy.ready)): \(words)" : words
+        let full = neverReady ? "not ready within \(Durations.format(policy.ready)): \(words)" : words
         switch verdict(on: exit, neverReady: neverReady) {
         case .finish:
             enter(.finished, full, &actions)
@@ -398,9 +398,9 @@ public struct InstanceMachine: Sendable {
             spawn("restart after \(lastExitWords ?? "its death")", &actions)
             return
         }
-        let next = "; next try in \(Words.duration(delay))"
+        let next = "; next try in \(Durations.format(delay))"
         if isLoop {
-            let limit = Words.duration(policy.crashLoop.within)
+            let limit = Durations.format(policy.crashLoop.within)
             let deaths = "\(policy.crashLoop.count) deaths within \(limit), the last: "
             enter(.crashLooping, deaths + words + next, &actions)
         } else {

@@ -1,4 +1,3 @@
-public import JRBase
 import JRJSON
 
 public enum LogStream: String, Sendable, CaseIterable {
@@ -134,40 +133,4 @@ public enum LogText {
         // SAFETY: the pointer is used only within the closure, in which the span and so its memory lives.
         piece.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
-}
-
-extension WallTime {
-    /// `2026-11-23T08:15:04.123Z`
-    public var iso8601: String {
-        let second = floorDivide(milliseconds, 1_000)
-        let day = floorDivide(second, 86_400)
-        let inDay = second - day * 86_400
-        let (year, month, dayOfMonth) = WallTime.date(ofDay: day)
-        let date = "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfMonth, 2))"
-        let time = "\(digits(inDay / 3_600, 2)):\(digits(inDay / 60 % 60, 2)):\(digits(inDay % 60, 2))"
-        return "\(date)T\(time).\(digits(milliseconds - second * 1_000, 3))Z"
-    }
-
-    /// Days since 1970-01-01 as a date of the Gregorian calendar (Howard Hinnant, "chrono-compatible low-level date
-    /// algorithms": years begin in March, so that the leap day is the last of its year).
-    private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = day + 719_468
-        let era = floorDivide(shifted, 146_097)
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        return (year, month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
-    }
-}
-
-private func floorDivide(_ number: Int64, _ divisor: Int64) -> Int64 {
-    number >= 0 ? number / divisor : -((-number + divisor - 1) / divisor)
-}
-
-private func digits(_ number: Int64, _ count: Int) -> String {
-    let text = String(number)
-    return String(repeating: "0", count: max(0, count - text.count)) + text
 }

@@ -91,8 +91,8 @@ struct ObjectReader {
 
     mutating func duration(_ key: String, _ least: String, _ most: String) -> Interval? {
         guard let value = take(key) else { return nil }
-        if let interval = value.string.flatMap({ Durations.parse($0) }),
-            let lowest = Durations.parse(least), let highest = Durations.parse(most),
+        if let interval = value.string.flatMap({ try? Durations.parse($0) }),
+            let lowest = try? Durations.parse(least), let highest = try? Durations.parse(most),
             lowest <= interval, interval <= highest
         {
             return interval
@@ -103,8 +103,9 @@ struct ObjectReader {
 
     mutating func size(_ key: String, _ least: String, _ most: String) -> Int? {
         guard let value = take(key) else { return nil }
-        if let bytes = value.string.flatMap({ Sizes.parse($0) }),
-            let lowest = Sizes.parse(least), let highest = Sizes.parse(most), lowest <= bytes, bytes <= highest
+        if let bytes = value.string.flatMap({ try? Sizes.parse($0) }),
+            let lowest = try? Sizes.parse(least), let highest = try? Sizes.parse(most), lowest <= bytes,
+            bytes <= highest
         {
             return bytes
         }

@@ -13,7 +13,7 @@ extension ObjectReader {
             if let max = reader.duration("max", "10ms", "24h") { policy.backoff.max = max }
             if let reset = reader.duration("resetAfter", "0ms", "24h") { policy.backoff.resetAfter = reset }
             if policy.backoff.max < policy.backoff.then {
-                let then = Words.duration(policy.backoff.then)
+                let then = Durations.format(policy.backoff.then)
                 reader.complain(
                     "\(reader.path).max must be at least \(reader.path).then, which is \(then)", atKey: "max")
             }

@@ -145,7 +145,7 @@ struct InstanceMachineTests {
         case .signalGroup(let signal): "\(signal) to group"
         case .signalLeader(let signal): "\(signal) to leader"
         case .closeLifeline: "close life line"
-        case .armTimer(_, let at): "wait \(Words.duration(at - now))"
+        case .armTimer(_, let at): "wait \(Durations.format(at - now))"
         case .disarmTimer: "disarm"
         case .announce(let change): "say \(change.from.rawValue) -> \(change.to.rawValue) (\(change.cause))"
         }
@@ -205,7 +205,7 @@ struct InstanceMachineTests {
             }
             let least = Interval.milliseconds(expected * 8 / 10)
             let most = Interval.milliseconds(expected * 12 / 10)
-            #expect(least <= wait && wait <= most, "\(expected) ms, got \(Words.duration(wait))")
+            #expect(least <= wait && wait <= most, "\(expected) ms, got \(Durations.format(wait))")
         }
     }
 
@@ -245,7 +245,7 @@ struct InstanceMachineTests {
     @Test("five deaths within 60 s are a crash loop, and the retries go on; spread over more time they are none")
     func crashLoop() {
         var bench = Bench.inState(.crashLooping)
-        #expect(bench.machine.cause.hasPrefix("5 deaths within 1m00s, the last: exit 1"))
+        #expect(bench.machine.cause.hasPrefix("5 deaths within 1m, the last: exit 1"))
         bench.fire()
         #expect(bench.machine.state == .starting)
 
@@ -328,7 +328,7 @@ struct InstanceMachineTests {
         bench.exit(.signal(.terminate, coreDumped: false))
         #expect(bench.machine.state == .backingOff)
         #expect(bench.machine.readyTimeouts == 1)
-        #expect(bench.machine.cause.hasPrefix("not ready within 30 s"))
+        #expect(bench.machine.cause.hasPrefix("not ready within 30s"))
     }
 
     @Test("a stop drains, then signals, then kills, each after its time, and ends only with the group")
