@@ -22,13 +22,13 @@ extension CommandLineSpec {
         var script = """
             # bash completion for \(program): source it, or put it into the directory of completions.
             \(functionName)() {
-                local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD - 1]}" verb="" values="" words="" index
+                local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD - 1]}" verb="" words="" index
                 for ((index = 1; index < COMP_CWORD; index++)); do
                     case "${COMP_WORDS[index]}" in
 
             """
         if !verbs.isEmpty {
-            script += "            \(verbNames.joined(separator: "|"))) verb=\"${COMP_WORDS[index]}\"; break ;;\n"
+            script += "            \(verbNames.joined(separator: "|"))) verb=\"${verb:-${COMP_WORDS[index]}}\" ;;\n"
         }
         script += """
                         --) return ;;
@@ -41,8 +41,7 @@ extension CommandLineSpec {
         script += bashCase("*", nil, ownWords: verbNames)
         script += """
                 esac
-                if [[ "$values" == files ]]; then return; fi
-                COMPREPLY=($(compgen -W "${values:-$words}" -- "$word"))
+                COMPREPLY=($(compgen -W "$words" -- "$word"))
             }
             complete -o default -F \(functionName) \(program)
 
@@ -55,17 +54,19 @@ extension CommandLineSpec {
         let choices = arguments(of: verb).flatMap(\.choices)
         let words = ownWords + choices + options.map { "--\($0.name)" }
         var text = "    \(pattern))\n        words=\"\(words.joined(separator: " "))\"\n        case \"$before\" in\n"
-        for option in options where option.valueName != nil {
-            let values = option.choices.isEmpty ? "files" : option.choices.joined(separator: " ")
-            text += "        \(option.patterns.joined(separator: "|"))) values=\"\(values)\" ;;\n"
+        for option in options where !option.choices.isEmpty {
+            text +=
+                "        \(option.patterns.joined(separator: "|"))) words=\"\(option.choices.joined(separator: " "))\" ;;\n"
         }
+        let free = options.filter { $0.valueName != nil && $0.choices.isEmpty }.flatMap(\.patterns)
+        if !free.isEmpty { text += "        \(free.joined(separator: "|"))) return ;;\n" }
         return text + "        esac\n        ;;\n"
     }
 
     // MARK: zsh
 
     private func zshCompletions() -> String {
-        var script = "#compdef \(program)\n\(functionName)() {\n    local state line\n    local -a options\n"
+        var script = "#compdef \(program)\n\(functionName)() {\n    local state line\n"
         if verbs.isEmpty {
             script += zshArguments("    ", nil) + "}\n"
         } else {
@@ -94,10 +95,14 @@ extension CommandLineSpec {
 
     private func zshArguments(_ margin: String, _ verb: VerbSpec?) -> String {
         let options = options(with: verb).flatMap(\.zshSpecs)
-        let choices = arguments(of: verb).flatMap(\.choices)
-        let rest = choices.isEmpty ? "*:argument:_files" : "*:argument:(\(choices.joined(separator: " ")))"
+        let arguments = arguments(of: verb).enumerated().map { place, argument in
+            let words = argument.choices.isEmpty ? "_files" : "(\(argument.choices.joined(separator: " ")))"
+            return (argument.count.upperBound > 1 ? "*" : "\(place + 1)") + ":\(argument.name):\(words)"
+        }
+        let command = verb?.remainder == nil ? [] : ["*:command:_files"]
         return "\(margin)_arguments \\\n"
-            + (options + [rest]).map { "\(margin)    \(Self.quoted($0))" }.joined(separator: " \\\n") + "\n"
+            + (options + arguments + command).map { "\(margin)    \(Self.quoted($0))" }.joined(separator: " \\\n")
+            + "\n"
     }
 
     // MARK: fish
@@ -130,7 +135,7 @@ extension CommandLineSpec {
     private func fishChoices(_ arguments: [ArgumentSpec], condition: String) -> String {
         let choices = arguments.flatMap(\.choices)
         guard !choices.isEmpty else { return "" }
-        return "complete -c \(program)\(condition) -f -a \(Self.quoted(choices.joined(separator: " ")))\n"
+        return "complete -c \(program)\(condition) -a \(Self.quoted(choices.joined(separator: " ")))\n"
     }
 
     /// One word of a shell. A quote inside becomes a typographic one: these are descriptions, and the three shells have
