@@ -84,28 +84,40 @@ extension JobOptions {
     /// Keys that are not known are left alone: a later minor version may add some.
     init(members: [String: Value]) throws(UnpackError) {
         self.init()
-        due = try Self.int(members["due"]).map(WallTime.init(milliseconds:))
+        // A date before 1970 is in the past like any other; lengths of time are never negative.
+        due = try Self.int(members["due"], atLeast: .min).map(WallTime.init(milliseconds:))
         delay = try Self.int(members["delay"]).map(Interval.milliseconds)
         period = try Self.int(members["period"]).map(Interval.milliseconds)
-        isDeferred = members["defer"] == true
+        isDeferred = try Self.bool(members["defer"])
         placement.preferred = try Self.strings(members["node"])
-        placement.isStrict = members["strict"] == true
+        placement.isStrict = try Self.bool(members["strict"])
         placement.excluded = try Self.strings(members["not_node"])
         maxAttempts = try Self.int(members["max_attempts"]).map(Int.init)
         timeout = try Self.int(members["timeout"]).map(Interval.milliseconds)
-        if let fields = members["retry"]?.array {
-            guard fields.count == 3,
-                let shape = fields[0].int.flatMap(UInt8.init(exactly:)).flatMap(RetrySchedule.Shape.init),
-                let base = try Self.int(fields[1]), let cap = try Self.int(fields[2])
-            else { throw .outOfRange(offset: 0) }
-            retry = RetrySchedule(shape: shape, base: .milliseconds(base), cap: .milliseconds(cap))
+        retry = try Self.retry(members["retry"])
+    }
+
+    private static func retry(_ value: Value?) throws(UnpackError) -> RetrySchedule? {
+        guard let value, value != .null else { return nil }
+        guard let fields = value.array, fields.count == 3,
+            let shape = fields[0].int.flatMap(UInt8.init(exactly:)).flatMap(RetrySchedule.Shape.init),
+            let base = try int(fields[1]), let cap = try int(fields[2])
+        else { throw .outOfRange(offset: 0) }
+        return RetrySchedule(shape: shape, base: .milliseconds(base), cap: .milliseconds(cap))
+    }
+
+    private static func int(_ value: Value?, atLeast least: Int64 = 0) throws(UnpackError) -> Int64? {
+        switch value {
+        case nil, .null?: return nil
+        case .int(let number)? where number >= least: return number
+        default: throw .outOfRange(offset: 0)
         }
     }
 
-    private static func int(_ value: Value?) throws(UnpackError) -> Int64? {
+    private static func bool(_ value: Value?) throws(UnpackError) -> Bool {
         switch value {
-        case nil, .null?: return nil
-        case .int(let number)? where number >= 0: return number
+        case nil, .null?: return false
+        case .bool(let answer)?: return answer
         default: throw .outOfRange(offset: 0)
         }
     }

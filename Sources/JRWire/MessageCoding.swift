@@ -175,7 +175,7 @@ extension Message {
     private static func ids(_ unpacker: inout Unpacker) throws -> [JobID] {
         let count = try unpacker.arrayCount()
         var ids: [JobID] = []
-        ids.reserveCapacity(count)
+        ids.reserveCapacity(min(count, Unpacker.mostReserved))
         for _ in 0..<count { ids.append(try unpacker.jobID()) }
         return ids
     }
@@ -183,7 +183,7 @@ extension Message {
     private static func keys(_ unpacker: inout Unpacker) throws -> [OutcomeKey] {
         let count = try unpacker.arrayCount()
         var keys: [OutcomeKey] = []
-        keys.reserveCapacity(count)
+        keys.reserveCapacity(min(count, Unpacker.mostReserved))
         for _ in 0..<count {
             guard try unpacker.arrayCount() == 2 else { throw MessageError.unknownWord("outcome key") }
             keys.append(OutcomeKey(id: try unpacker.jobID(), run: try unpacker.unsigned()))

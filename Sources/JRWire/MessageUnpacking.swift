@@ -26,6 +26,10 @@ public enum UnpackError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// Reads MessagePack. Every length is checked against the bytes at hand before anything is allocated.
 public struct Unpacker: Sendable {
+    /// Room made at once for an announced count: nested counts could each announce all that is left to read, and
+    /// together ask for far more memory than bytes were sent.
+    static let mostReserved = 1_024
+
     private var reader: ByteReader
 
     public init(_ bytes: ArraySlice<UInt8>) {
@@ -137,7 +141,7 @@ public struct Unpacker: Sendable {
     public mutating func map(depth: Int = 0) throws(UnpackError) -> [String: Value] {
         let count = try mapCount()
         var members: [String: Value] = [:]
-        members.reserveCapacity(count)
+        members.reserveCapacity(min(count, Self.mostReserved))
         for _ in 0..<count {
             let key = try string()
             if members.updateValue(try value(depth: depth + 1), forKey: key) != nil { throw .duplicateKey(key) }
@@ -160,7 +164,7 @@ public struct Unpacker: Sendable {
         case 0x90...0x9F, 0xDC, 0xDD:
             let count = try arrayCount()
             var elements: [Value] = []
-            elements.reserveCapacity(count)
+            elements.reserveCapacity(min(count, Self.mostReserved))
             for _ in 0..<count { elements.append(try value(depth: depth + 1)) }
             return .array(elements)
         case 0xCA:
@@ -195,9 +199,12 @@ public struct Unpacker: Sendable {
             nanoseconds = UInt64(try number(UInt32.self))
             seconds = Int64(bitPattern: try number(UInt64.self))
         }
-        let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
+        // Counted from the end of a negative second, so that the first date of all is not out of range.
+        let isNegative = seconds < 0
+        let (milliseconds, overflow) = (isNegative ? seconds + 1 : seconds).multipliedReportingOverflow(by: 1_000)
         guard !overflow, nanoseconds < 1_000_000_000 else { throw .outOfRange(offset: offset) }
-        return WallTime(milliseconds: milliseconds.addingSaturated(Int64(nanoseconds / 1_000_000)))
+        let part = Int64(nanoseconds / 1_000_000) - (isNegative ? 1_000 : 0)
+        return WallTime(milliseconds: milliseconds.addingSaturated(part))
     }
 
     private mutating func integer(marker: UInt8) throws(UnpackError) -> Int64? {
