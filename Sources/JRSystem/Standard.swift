@@ -1,0 +1,74 @@
+import CJRLinux
+
+/// Standard output and error, for programs.
+public enum Standard {
+    public static let output: Int32 = 1
+    public static let error: Int32 = 2
+
+    /// Writes all of `text`, blocking; false when the reader is gone or the device failed, which is no reason to stop.
+    @discardableResult
+    public static func write(_ raw: Int32, _ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { utf8 in
+            var rest = UnsafeRawBufferPointer(utf8)
+            while !rest.isEmpty {
+                switch IO.write(raw, rest) {
+                case .moved(let count):
+                    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+                case .wouldBlock:
+                    guard (try? IO.waitWritable(raw)) == true else { return false }
+                case .failed:
+                    return false
+                }
+            }
+            return true
+        }
+    }
+
+    public static func isTerminal(_ raw: Int32) -> Bool { jr_is_terminal(raw) == 1 }
+
+    /// The width of a terminal in columns; nil when the descriptor is none.
+    public static func terminalWidth(_ raw: Int32 = output) -> Int? {
+        let columns = jr_terminal_columns(raw)
+        return columns > 0 ? Int(columns) : nil
+    }
+}
+
+/// This program as the system sees it.
+public enum SystemProgram {
+    public static var pid: Int32 { jr_getpid() }
+    public static var parentPID: Int32 { jr_getppid() }
+    public static var userID: UInt32 { jr_geteuid() }
+    public static var groupID: UInt32 { jr_getegid() }
+
+    /// The environment, taken anew at each call. Of a name that is there twice the first counts, as for getenv.
+    public static var environment: [String: String] {
+        var values: [String: String] = [:]
+        var entry = jr_environment()
+        while let text = entry.pointee {
+            let pair = String(cString: text)
+            if let equals = pair.firstIndex(of: "=") {
+                let name = String(pair[..<equals])
+                if values[name] == nil { values[name] = String(pair[pair.index(after: equals)...]) }
+            }
+            entry += 1
+        }
+        return values
+    }
+
+    public static func exit(_ code: Int32) -> Never { jr_exit(code) }
+
+    /// From here on a write to a pipe without a reader gives `EPIPE` instead of ending the program.
+    public static func ignoreBrokenPipes() { _ = jr_ignore_sigpipe() }
+
+    /// Descendants whose parents end become children of this program instead of process 1's.
+    public static func becomeSubreaper() throws(SystemError) {
+        _ = try check(jr_set_subreaper(), "prctl")
+    }
+
+    /// Asks for `signal` when the thread that started this program ends. That thread must live as long as its program:
+    /// the kernel looks at the thread, not at the process.
+    public static func dieWithParent(_ signal: Int32) throws(SystemError) {
+        _ = try check(jr_set_death_signal(signal), "prctl")
+    }
+}

@@ -1,0 +1,40 @@
+import CJRLinux
+import Glibc
+public import JRBase
+
+/// The clocks of the machine.
+public enum SystemClock {
+    /// Both clocks: `CLOCK_BOOTTIME`, which goes on while the machine sleeps, and the date.
+    public static func now() -> Now {
+        Now(instant: instant(), wall: wall())
+    }
+
+    public static func instant() -> Instant { Instant(nanoseconds: jr_boot_nanoseconds()) }
+    public static func wall() -> WallTime { WallTime(milliseconds: jr_wall_milliseconds()) }
+}
+
+/// Randomness of the kernel, for seeds, keys and ids.
+public enum SystemRandom {
+    public static func bytes(_ count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { fill($0) }
+        return bytes
+    }
+
+    public static func seed() -> UInt64 {
+        var seed: UInt64 = 0
+        withUnsafeMutableBytes(of: &seed) { fill($0) }
+        return seed
+    }
+
+    private static func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        guard let base = buffer.baseAddress else { return }
+        var done = 0
+        while done < buffer.count {
+            let count = jr_getrandom(base + done, buffer.count - done)
+            // getrandom can only be interrupted; anything else means a kernel without it, where no key would be safe.
+            precondition(count >= 0 || count == -Int(EINTR), "getrandom failed with errno \(-count)")
+            done += max(0, count)
+        }
+    }
+}
