@@ -123,7 +123,8 @@ public struct Pipe: ~Copyable {
     public init(nonBlocking: Bool) throws(SystemError) {
         var ends: (Int32, Int32) = (-1, -1)
         let result = withUnsafeMutableBytes(of: &ends) { bytes in
-            bytes.assumingMemoryBound(to: Int32.self).baseAddress.map { jr_pipe($0, nonBlocking ? O_NONBLOCK : 0) } ?? -EINVAL
+            bytes.assumingMemoryBound(to: Int32.self).baseAddress.map { jr_pipe($0, nonBlocking ? O_NONBLOCK : 0) }
+                ?? -EINVAL
         }
         _ = try check(result, "pipe2")
         readEnd = Descriptor(owning: ends.0)

@@ -109,7 +109,9 @@ public enum Files {
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             guard let base = buffer.baseAddress else { return }
             while filled < count {
-                let result = untilNotInterrupted { jr_pread(raw, base + filled, count - filled, offset + Int64(filled)) }
+                let result = untilNotInterrupted {
+                    jr_pread(raw, base + filled, count - filled, offset + Int64(filled))
+                }
                 if result < 0 { failed = failure(Int32(result), "pread", nil) }
                 if result <= 0 { return }
                 filled += result
@@ -150,7 +152,9 @@ public enum Files {
             guard let base = buffer.baseAddress else { return }
             var done = 0
             while done < buffer.count {
-                let result = untilNotInterrupted { jr_pwrite(raw, base + done, buffer.count - done, offset + Int64(done)) }
+                let result = untilNotInterrupted {
+                    jr_pwrite(raw, base + done, buffer.count - done, offset + Int64(done))
+                }
                 if result < 0 {
                     failed = failure(Int32(result), "pwrite", nil)
                     return

@@ -143,7 +143,9 @@ public enum Processes {
         guard let bytes = try? Files.read("/proc/\(pid)/stat", limit: 65_536) else { return nil }
         // The program's name, in parentheses, may itself hold spaces and parentheses: the last one counts.
         guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+        let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " ")).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         guard fields.count > 19, let state = fields[0].first, let parent = Int32(fields[1]),
             let group = Int32(fields[2]), let start = UInt64(fields[19])
         else { return nil }

@@ -53,3 +53,22 @@ func untilNotInterrupted<Number: SignedInteger & FixedWidthInteger>(_ call: () -
         if result != Number(-EINTR) { return result }
     }
 }
+
+/// Errors that callers of this layer tell apart.
+extension SystemError {
+    public static let noSuchFile = ENOENT
+    public static let alreadyExists = EEXIST
+    public static let accessDenied = EACCES
+    public static let noSpace = ENOSPC
+    public static let brokenPipe = EPIPE
+    public static let timedOut = ETIMEDOUT
+    public static let unreachable = EHOSTUNREACH
+    public static let refused = ECONNREFUSED
+    public static let addressInUse = EADDRINUSE
+    public static let cancelled = ECANCELED
+
+    /// The process or the system has no descriptor or no memory left: it may pass.
+    public var isLackOfResources: Bool {
+        code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM
+    }
+}

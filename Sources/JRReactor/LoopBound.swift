@@ -1,0 +1,41 @@
+/// A value of the loop that is not `Sendable`, carried by closures and tasks that are, and opened only on the loop.
+///
+/// It is also released on the loop's thread, wherever the last reference to this carrier goes.
+public final class LoopBound<Value>: @unchecked Sendable {
+    // SAFETY: the value is made on the loop's thread, reached only through `open`, which demands that thread, and released
+    // there or, once the loop has stopped and nothing of it runs any more, wherever the carrier ends.
+    private final class Box {
+        let value: Value
+
+        init(_ value: Value) {
+            self.value = value
+        }
+    }
+
+    private struct Parcel: @unchecked Sendable {
+        // SAFETY: a counted reference on its way to the thread that gives it up; nobody else uses it.
+        let box: Unmanaged<Box>
+    }
+
+    public let reactor: Reactor
+    private let parcel: Parcel
+
+    public init(_ value: Value, _ loop: Loop) {
+        reactor = loop.reactor
+        parcel = Parcel(box: .passRetained(Box(value)))
+    }
+
+    deinit {
+        let parcel = parcel
+        if reactor.isOnLoop || !reactor.execute({ _ in parcel.box.release() }) {
+            parcel.box.release()
+        }
+    }
+
+    /// The value. Traps with the loop of another reactor.
+    public func open(_ loop: Loop) -> Value {
+        precondition(
+            loop.reactor === reactor, "a value of reactor '\(reactor.name)' was opened on '\(loop.reactor.name)'")
+        return parcel.box.takeUnretainedValue().value
+    }
+}

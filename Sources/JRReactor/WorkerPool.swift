@@ -1,0 +1,113 @@
+import JRBase
+import JRSystem
+import Synchronization
+
+/// Threads for work that blocks: started when there is more work than idle threads, ended when they had none for a while.
+final class WorkerPool: Sendable {
+    private struct State: Sendable {
+        var work = Ring<@Sendable () -> Void>()
+        var threads = 0
+        var busy = 0
+        var isClosed = false
+    }
+
+    private enum Next: Sendable {
+        case run(@Sendable () -> Void)
+        case end
+    }
+
+    private let name: String
+    private let state = Monitor(State())
+
+    static let threadCount = 20
+    private static let idleTime = Interval.seconds(Int64(10))
+
+    init(name: String) {
+        self.name = name
+    }
+
+    /// How many threads there are.
+    var threads: Int { state.updateForOne { $0.threads } }
+
+    /// False when the pool is closed: then `work` never runs.
+    func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
+        let (isTaken, needsThread) = state.updateForOne { state in
+            if state.isClosed { return (false, false) }
+            state.work.append(work)
+            let needsThread = state.work.count > state.threads - state.busy && state.threads < Self.threadCount
+            if needsThread { state.threads += 1 }
+            return (true, needsThread)
+        }
+        if needsThread { startThread() }
+        return isTaken
+    }
+
+    /// Ends idle threads now and busy ones after what they are at; work that still waits is dropped.
+    func close() {
+        state.update { state in
+            state.isClosed = true
+            state.work.removeAll()
+        }
+    }
+
+    private func startThread() {
+        do {
+            try Threads.start(name: "\(name)-pool") { self.work() }
+        } catch {
+            let isAlone = state.updateForOne { state in
+                state.threads -= 1
+                return state.threads == 0
+            }
+            // With no thread at all nothing would ever run; holding up the caller is better than that.
+            while isAlone, let work = state.updateForOne({ $0.work.popFirst() }) { work() }
+        }
+    }
+
+    private func work() {
+        var hasFinished = false
+        while true {
+            let next = state.wait(timeout: Self.idleTime) { state -> Next? in
+                if hasFinished {
+                    state.busy -= 1
+                    hasFinished = false
+                }
+                return Self.next(&state)
+            }
+            switch next {
+            case .run(let work):
+                work()
+                hasFinished = true
+            case .end:
+                return
+            case nil:
+                let isOver = state.updateForOne { state in
+                    guard state.work.isEmpty else { return false }
+                    state.threads -= 1
+                    return true
+                }
+                if isOver { return }
+            }
+        }
+    }
+
+    private static func next(_ state: inout State) -> Next? {
+        if let work = state.work.popFirst() {
+            state.busy += 1
+            return .run(work)
+        }
+        return state.isClosed ? .end : nil
+    }
+}
+
+/// One value on its way from a thread of the pool to the loop.
+final class Handover<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+
+    func put(_ value: Value) {
+        self.value.withLock { $0 = value }
+    }
+
+    func take() -> Value? {
+        value.withLock { $0.take() }
+    }
+}
