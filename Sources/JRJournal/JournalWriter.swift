@@ -121,12 +121,18 @@ public struct JournalWriter: Sendable {
     /// - Parameter commitBytes: a commit that must have room in it.
     public func nextSegmentHeader(salt: UInt64, created: WallTime, commitBytes: Int) -> SegmentHeader {
         let usual = segment.map { min(2 * Int($0.preallocatedBytes), sizes.longest) }
-        let needed = (commitBytes + 2 * JournalFormat.sealBytes) / 7 * 8 + 4_096
-        let length = max(usual ?? sizes.first, needed)
+        let length = max(usual ?? sizes.first, Int(shortestSegment(commitBytes: commitBytes)))
         return SegmentHeader(
             preallocatedBytes: UInt32(clamping: length), identity: identity,
             firstSequence: nextSequence + (segment == nil ? 0 : 1), salt: salt, created: created,
             olderSegments: UInt32(index.neededSegments(sparingLast: false)))
+    }
+
+    /// The length of the shortest segment that has room for such a commit, for a disk that is nearly full.
+    public func shortestSegment(commitBytes: Int) -> UInt32 {
+        // One more eighth is the reserve.
+        let needed = (commitBytes + 2 * JournalFormat.sealBytes) / 7 * 8 + 4_096
+        return UInt32(clamping: max(needed, min(sizes.first, 256 * 1024)))
     }
 
     /// The last frame of the open segment, for ``end``. Nothing may be written there after it.

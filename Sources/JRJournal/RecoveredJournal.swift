@@ -56,6 +56,11 @@ public struct RecoveredTail: Sendable {
         scan = walk.scan
     }
 
+    /// What a file with the torn bytes is called: the segment's name and the offset where they began.
+    public var name: String {
+        "\(JournalFormat.segmentName(scan.header.firstSequence).dropLast(4))-\(offset).torn"
+    }
+
     /// The torn bytes themselves, for the quarantine.
     public var torn: ArraySlice<UInt8> { scan.bytes.dropFirst(offset).prefix(tornBytes) }
 }

@@ -1,0 +1,28 @@
+public import JRCore
+public import JRReactor
+public import JRWire
+
+/// Keeps nothing beyond what the node's engine keeps itself: jobs live as long as the process.
+public final class MemoryStorage: JobStorage {
+    public var promise: StoragePromise { .memory }
+
+    public init() {}
+
+    public func open(on loop: Loop, _ done: @escaping (Loop, Result<StorageContents, StorageError>) -> Void) {
+        loop.soon { done($0, .success(StorageContents())) }
+    }
+
+    public func commit(
+        _ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
+    ) {
+        loop.soon { done($0, .success(())) }
+    }
+
+    public func markRunning(_ id: JobID) {}
+    public func unmarkRunning(_ id: JobID) {}
+    public func clearInheritedMarks() {}
+
+    public func close(on loop: Loop, _ done: @escaping (Loop) -> Void) {
+        loop.soon(done)
+    }
+}

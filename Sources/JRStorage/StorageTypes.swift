@@ -1,0 +1,92 @@
+public import JRBase
+public import JRCore
+public import JRReactor
+public import JRWire
+
+/// When what was written is made to reach the disk.
+public enum StorageSync: Sendable, Hashable {
+    /// Before a commit is answered: survives a power cut.
+    case always
+    /// At most this long after it was written: survives the death of the process; a power cut takes what is younger.
+    case interval(Interval)
+    /// When the operating system likes, and when a segment ends: survives the death of the process.
+    case never
+}
+
+/// What "stored" means.
+public enum StoragePromise: Sendable, Hashable {
+    /// As long as the process lives.
+    case memory
+    case journal(sync: StorageSync)
+
+    /// A stable word for receipts, logs and status.
+    public var word: String {
+        switch self {
+        case .memory: "memory"
+        case .journal(sync: .always): "journal_always"
+        case .journal(sync: .interval): "journal_interval"
+        case .journal(sync: .never): "journal_never"
+        }
+    }
+
+    /// Whether stored jobs are there again when the node is started again.
+    public var survivesRestart: Bool { self != .memory }
+}
+
+/// What was found in a storage when it was opened.
+public struct StorageContents: Sendable {
+    /// Every live job, in the order of their first put, and whether an attempt of it was under way when the last process
+    /// that had this storage died.
+    public var jobs: [RecoveredJob]
+    public var report: StorageReport
+
+    public init(jobs: [RecoveredJob] = [], report: StorageReport = StorageReport()) {
+        self.jobs = jobs
+        self.report = report
+    }
+}
+
+/// How the opening of a storage went.
+public struct StorageReport: Sendable, Equatable {
+    /// Bytes at the journal's end that were cut: the torn end of a write that was never answered.
+    public var tornBytes = 0
+    /// Where the cut bytes were put, if there were any: a file in the store's directory.
+    public var quarantine: String?
+    /// Records of all kinds that were read, live or not.
+    public var recordsRead = 0
+    public var segments = 0
+    /// The time from the call to the answer.
+    public var time = Interval.zero
+
+    public init() {}
+}
+
+/// Where a node keeps its jobs: written during life, read only at the start.
+///
+/// Everything is called and answered on the loop's thread. The order is `open`, once its answer has come any number of
+/// commits, `close`.
+public protocol JobStorage: AnyObject {
+    var promise: StoragePromise { get }
+
+    /// Opens and recovers, off the loop. After an error the storage holds nothing open and may be opened again.
+    func open(on loop: Loop, _ done: @escaping (Loop, Result<StorageContents, StorageError>) -> Void)
+
+    /// Makes changes durable as ``promise`` says: all or none, and in the order of calls.
+    ///
+    /// At most one commit is under way: the next one begins after `done`. ``StorageError/Code-swift.enum/full`` is worth
+    /// another try, and changes that put no new job may succeed where others do not; after
+    /// ``StorageError/Code-swift.enum/failed`` nothing will ever be stored again and the process should end.
+    func commit(_ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void)
+
+    /// Notes, so that it survives the death of this process (not of the machine), that an attempt of the job runs. Makes
+    /// no system call and cannot fail: with too many at once, some are not noted, and their attempt is not counted should
+    /// the process die.
+    func markRunning(_ id: JobID)
+    func unmarkRunning(_ id: JobID)
+    /// Forgets the marks of the process before this one, once what follows from them is committed. Until then they stay,
+    /// so that a death during recovery loses none.
+    func clearInheritedMarks()
+
+    /// Ends in good order; `done` comes after the last commit's. Calling it twice does nothing more.
+    func close(on loop: Loop, _ done: @escaping (Loop) -> Void)
+}

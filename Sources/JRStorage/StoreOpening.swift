@@ -1,0 +1,165 @@
+import JRBase
+import JRCore
+import JRJournal
+import JRSystem
+import JRWire
+
+/// Opens a store's directory: lock, recovery, and an open segment in which nothing is taken for durable that is not.
+///
+/// Until recovery has accepted what is there, nothing in the directory is changed but `LOCK`.
+struct StoreOpening {
+    private(set) var directory: StoreDirectory
+    let sync: StorageSync
+    var sizes = SegmentSizes.usual
+
+    struct Opened {
+        var store: JournalStore
+        var contents: StorageContents
+        var marks: RunningMarks
+    }
+
+    mutating func open() throws(StorageError) -> Opened {
+        try directory.prepare()
+        let lock = try StoreLock(directory)
+        let recovered = try recover()
+        let marks = try directory.attempt { () throws(SystemError) in try openMarks() }
+        let jobs = try decode(recovered, running: marks.inherited)
+        return try directory.attempt { () throws(SystemError) in
+            try begin(after: recovered, jobs: jobs, marks: marks, lock: lock)
+        }
+    }
+
+    // MARK: What is there
+
+    private func recover() throws(StorageError) -> RecoveredJournal {
+        var names = try directory.attempt { () throws(SystemError) in try directory.names() }
+        if !names.contains(JournalFormat.metaName) {
+            try makeStore(names)
+            names = [JournalFormat.metaName, JournalFormat.witnessName]
+        }
+        let last = names.filter { JournalFormat.firstSequence(ofSegment: $0) != nil }.max()
+        let files = try directory.attempt { () throws(SystemError) in
+            (
+                meta: try directory.read(JournalFormat.metaName) ?? [],
+                witness: try directory.read(JournalFormat.witnessName),
+                lastHeader: try last.flatMap { (name) throws(SystemError) in
+                    try directory.read(name, limit: JournalFormat.segmentHeaderBytes)
+                }
+            )
+        }
+        var recovery: JournalRecovery
+        do {
+            recovery = try JournalRecovery(
+                meta: files.meta, witness: files.witness, names: names, lastHeader: (files.lastHeader ?? [])[...])
+        } catch {
+            throw .corrupt(error, directory: directory.path)
+        }
+        for segment in recovery.neededSegments {
+            let name = JournalFormat.segmentName(segment)
+            let bytes = try directory.attempt { () throws(SystemError) in try directory.read(name) ?? [] }
+            do { try recovery.read(bytes) } catch { throw .corrupt(error, directory: directory.path) }
+        }
+        do { return try recovery.finish() } catch { throw .corrupt(error, directory: directory.path) }
+    }
+
+    private func decode(
+        _ recovered: RecoveredJournal, running: Set<JobID>
+    ) throws(StorageError) -> [RecoveredJob] {
+        var jobs: [RecoveredJob] = []
+        jobs.reserveCapacity(recovered.records.count)
+        for found in recovered.records {
+            let id = JobID(found.key)
+            do {
+                let record = try JobRecord(decoding: found.value[...])
+                guard record.id == id else { throw UnpackError.outOfRange(offset: 0) }
+                jobs.append(RecoveredJob(record: record, wasRunning: running.contains(id)))
+            } catch {
+                throw .unreadable(
+                    id, file: JournalFormat.segmentName(recovered.segments[found.segment]), directory: directory.path)
+            }
+        }
+        return jobs
+    }
+
+    // MARK: What is made ready
+
+    /// A new store: META comes last, so that one half made is made again.
+    private func makeStore(_ names: [String]) throws(StorageError) {
+        let isNew = try directory.attempt { () throws(SystemError) in
+            let witness = try directory.read(JournalFormat.witnessName) ?? []
+            let segments = names.contains { JournalFormat.firstSequence(ofSegment: $0) != nil }
+            return !segments && Witness.newest(in: witness[...])?.sequence ?? 0 == 0
+        }
+        guard isNew else {
+            throw .corrupt(
+                JournalRefusal(
+                    .missing("it is missing, and other files of a store are there"), file: JournalFormat.metaName),
+                directory: directory.path)
+        }
+        let identity = StoreIdentity(high: SystemRandom.seed(), low: SystemRandom.seed())
+        let witness = Witness(identity: identity, sequence: 0, segment: 1, offset: 0, generation: 0)
+        try directory.attempt { () throws(SystemError) in
+            let unused = [UInt8](repeating: 0, count: JournalFormat.witnessSlotBytes)
+            try directory.place(JournalFormat.witnessName, witness.encoded() + unused)
+            try directory.place(
+                JournalFormat.metaName, StoreMeta(identity: identity, created: SystemClock.wall()).encoded())
+        }
+    }
+
+    /// The file of marks; one of another length was never finished and says nothing.
+    private func openMarks() throws(SystemError) -> RunningMarks {
+        let name = JournalFormat.runningName
+        let found = try directory.read(name)
+        if found?.count == RunningMarks.bytes {
+            return RunningMarks(try directory.open(name).map(bytes: RunningMarks.bytes))
+        }
+        let file = try directory.create(name)
+        // Every block must be there: a mark that finds no room would end the process.
+        try file.write([UInt8](repeating: 0, count: RunningMarks.bytes), at: 0)
+        return RunningMarks(try file.map(bytes: RunningMarks.bytes))
+    }
+
+    private func begin(
+        after recovered: RecoveredJournal, jobs: [RecoveredJob], marks: RunningMarks, lock: StoreLock
+    ) throws(SystemError) -> Opened {
+        var writer = JournalWriter(after: recovered, sizes: sizes)
+        var report = StorageReport()
+        report.recordsRead = recovered.recordsRead
+        report.segments = recovered.segments.count
+        let segment: StoreFile
+        let dead: [UInt64]
+        if let tail = recovered.tail, !recovered.lastSegmentIsDurable {
+            report.tornBytes = tail.tornBytes
+            report.quarantine = try quarantine(tail)
+            let header = writer.rewrittenHeader(of: tail, salt: SystemRandom.seed(), created: SystemClock.wall())
+            let rewritten = RewrittenSegment(tail, header: header)
+            segment = try directory.makeSegment(header, bytes: rewritten.bytes)
+            dead = writer.resumeSegment(rewritten)
+        } else {
+            let header = writer.nextSegmentHeader(
+                salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: 0)
+            segment = try directory.makeSegment(header, bytes: header.encoded())
+            dead = writer.beginSegment(header)
+        }
+        if let header = writer.segment {
+            try directory.rename(segment, to: JournalFormat.segmentName(header.firstSequence))
+        }
+        try directory.sync()
+        let witness = try directory.open(JournalFormat.witnessName)
+        let place = writer.synced()
+        try witness.write(place.encoded(), at: place.slotOffset)
+        try witness.syncData()
+        directory.removeSegments(dead + recovered.leftovers)
+        let stored = Set(jobs.map(\.record.id))
+        marks.keepInherited { stored.contains($0) }
+        let store = JournalStore(
+            directory: directory, sync: sync, writer: writer, segment: segment, witness: witness, lock: lock)
+        return Opened(store: store, contents: StorageContents(jobs: jobs, report: report), marks: marks)
+    }
+
+    /// Keeps the bytes that are cut, for whoever wants to know what they were; gives the file's name.
+    private func quarantine(_ tail: RecoveredTail) throws(SystemError) -> String? {
+        guard tail.tornBytes > 0 else { return nil }
+        return try StoreQuarantine(directory).keep(tail)
+    }
+}

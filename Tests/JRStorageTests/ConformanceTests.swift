@@ -1,0 +1,194 @@
+import JRBase
+import JRCore
+import JRReactor
+import JRSystem
+import JRWire
+import Testing
+
+@testable import JRStorage
+
+/// The storages there are, each made in a directory.
+enum StorageKind: String, CaseIterable, Sendable {
+    case memory
+    case always
+    case interval
+    case never
+
+    var survivesRestart: Bool { self != .memory }
+
+    func make(_ path: String) -> any JobStorage {
+        switch self {
+        case .memory: MemoryStorage()
+        case .always: JournalStorage(directory: path)
+        case .interval: JournalStorage(directory: path, sync: .interval(.milliseconds(20)))
+        case .never: JournalStorage(directory: path, sync: .never)
+        }
+    }
+}
+
+@Suite("Every storage keeps to the same rules")
+struct ConformanceTests {
+    let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func driver(_ kind: StorageKind) async throws -> StorageDriver {
+        let path = directory.store
+        return try await StorageDriver { kind.make(path) }
+    }
+
+    /// What a new process finds.
+    private func reopened(_ kind: StorageKind) async throws -> StorageContents {
+        let driver = try await driver(kind)
+        defer { driver.stop() }
+        let contents = try await driver.open().get()
+        await driver.close()
+        return contents
+    }
+
+    @Test("a new storage is empty, and its promise has a word", arguments: StorageKind.allCases)
+    func new(kind: StorageKind) async throws {
+        let driver = try await driver(kind)
+        defer { driver.stop() }
+        #expect(try await driver.open().get().jobs.isEmpty)
+        let word: String = await driver.onLoop { storage, _, answer in answer(storage.promise.word) }
+        #expect(word == (kind == .memory ? "memory" : "journal_\(kind.rawValue)"))
+        await driver.close()
+    }
+
+    @Test(
+        "what was put is there after a good end, in order, and what was removed is not", arguments: StorageKind.allCases
+    )
+    func putAndRemove(kind: StorageKind) async throws {
+        let driver = try await driver(kind)
+        _ = try await driver.open().get()
+        try await driver.commit([.put(job(1)), .put(job(2)), .put(job(3))])
+        try await driver.commit([.put(job(1, "again")), .remove(id(2)), .put(job(4))])
+        try await driver.commit([.put(job(2, "back")), .remove(id(99))])
+        try await driver.commit([])
+        await driver.close()
+        driver.stop()
+        let expected = kind.survivesRestart ? ["1again", "3", "4", "2back"] : []
+        #expect(try await reopened(kind).summary == expected)
+        #expect(try await reopened(kind).summary == expected)
+    }
+
+    @Test("what was answered is there after the process died without an end", arguments: StorageKind.allCases)
+    func death(kind: StorageKind) async throws {
+        do {
+            let driver = try await driver(kind)
+            _ = try await driver.open().get()
+            for number in 0..<20 { try await driver.commit([.put(job(number))]) }
+            // The reactor ends and with it the storage, without a word to it.
+            driver.stop()
+        }
+        let path = directory.store
+        let expected = kind.survivesRestart ? (0..<20).map(String.init) : []
+        guard kind.survivesRestart else { return }
+        #expect(try await whenUnlocked { () throws(StorageError) in try contents(of: path) } == expected)
+    }
+
+    @Test("large batches and large jobs are stored whole", arguments: StorageKind.allCases)
+    func largeBatches(kind: StorageKind) async throws {
+        let driver = try await driver(kind)
+        _ = try await driver.open().get()
+        try await driver.commit((0..<5_000).map { .put(job($0)) })
+        try await driver.commit([.put(job(6_000, bytes: 8 << 20)), .put(job(6_001, bytes: 40))])
+        try await driver.commit((0..<4_990).map { .remove(id($0)) })
+        await driver.close()
+        driver.stop()
+        guard kind.survivesRestart else { return }
+        let jobs = try await reopened(kind).jobs
+        #expect(jobs.map(\.record.id) == (4_990..<5_000).map(id) + [id(6_000), id(6_001)])
+        #expect(jobs.map(\.record.request.arguments.count) == Array(repeating: 1, count: 10) + [8 << 20 | 1, 41])
+    }
+
+    @Test("an answer comes on the loop, and never inside the call", arguments: StorageKind.allCases)
+    func answersLater(kind: StorageKind) async throws {
+        let driver = try await driver(kind)
+        defer { driver.stop() }
+        _ = try await driver.open().get()
+        let order: [String] = await driver.onLoop { storage, loop, answer in
+            var order: [String] = []
+            let reactor = loop.reactor
+            storage.commit([.put(job(1))], on: loop) { _, _ in
+                order.append(reactor.isOnLoop ? "answered on the loop" : "answered elsewhere")
+                answer(order)
+            }
+            order.append("called")
+        }
+        #expect(order == ["called", "answered on the loop"])
+        await driver.close()
+    }
+
+    @Test("a close waits for the commit that is under way", arguments: StorageKind.allCases)
+    func closeAfterCommit(kind: StorageKind) async throws {
+        let driver = try await driver(kind)
+        _ = try await driver.open().get()
+        let order: [String] = await driver.onLoop { storage, loop, answer in
+            var order: [String] = []
+            storage.commit((0..<1_000).map { .put(job($0)) }, on: loop) { _, _ in order.append("committed") }
+            storage.close(on: loop) { _ in
+                order.append("closed")
+                answer(order)
+            }
+        }
+        #expect(order == ["committed", "closed"])
+        driver.stop()
+        guard kind.survivesRestart else { return }
+        #expect(try await reopened(kind).jobs.count == 1_000)
+    }
+
+    @Test(
+        "jobs that ran when the process died are marked, until the marks are cleared", arguments: StorageKind.allCases)
+    func runningMarks(kind: StorageKind) async throws {
+        guard kind.survivesRestart else { return }
+        do {
+            let driver = try await driver(kind)
+            _ = try await driver.open().get()
+            try await driver.commit((0..<6).map { .put(job($0)) })
+            await driver.marks { storage in
+                for number in [1, 2, 3, 4] { storage.markRunning(id(number)) }
+                storage.unmarkRunning(id(2))
+                storage.markRunning(id(77))
+            }
+            try await driver.commit([.remove(id(4))])
+            driver.stop()
+        }
+
+        let path = directory.store
+        let running = { (opened: StoreOpening.Opened) in
+            opened.contents.jobs.filter(\.wasRunning).map { Int($0.record.id.low) - 1 }
+        }
+        let found = try await whenUnlocked { () throws(StorageError) in
+            // Seen twice, because nobody has cleared them.
+            _ = try openStore(path)
+            let opened = try openStore(path)
+            // One of them runs again before the others are cleared.
+            opened.marks.mark(id(3))
+            opened.marks.clearInherited()
+            return running(opened) + [-1] + running(try openStore(path, whileOpen: opened))
+        }
+        #expect(found == [1, 3, -1, 3])
+    }
+}
+
+/// Repeats `body` while the directory is locked: a thread that ends after its loop lets go of it in its own time.
+func whenUnlocked<Answer>(_ body: () throws(StorageError) -> Answer) async throws -> Answer {
+    while true {
+        do {
+            return try body()
+        } catch {
+            guard error.code == .locked else { throw error }
+            await Task.yield()
+        }
+    }
+}
+
+/// Lets go of `before` and opens the store anew.
+func openStore(_ path: String, whileOpen before: consuming StoreOpening.Opened) throws(StorageError)
+    -> StoreOpening.Opened
+{
+    before.store.close()
+    return try openStore(path)
+}

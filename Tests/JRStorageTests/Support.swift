@@ -1,0 +1,108 @@
+import JRBase
+import JRCore
+import JRJournal
+import JRReactor
+import JRSystem
+import JRWire
+import Testing
+
+@testable import JRStorage
+
+/// A directory that is gone when its last user is.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() throws { path = try Files.makeTemporaryDirectory(prefix: "jr-storage") }
+
+    deinit { try? Files.removeTree(path) }
+
+    var store: String { path + "/store" }
+}
+
+func id(_ number: Int) -> JobID { JobID(high: 0x0190_0000_0000_0000, low: UInt64(number + 1)) }
+
+/// A job whose arguments are so many bytes.
+func job(_ number: Int, _ text: String = "", bytes: Int = 0) -> JobRecord {
+    var arguments = Array("\(text)|".utf8)
+    arguments.append(contentsOf: repeatElement(UInt8(ascii: "x"), count: bytes))
+    return JobRecord(
+        request: JobRequest(
+            id: id(number), name: "test", arguments: arguments, created: WallTime(milliseconds: 1_700_000_000_000)))
+}
+
+extension StorageContents {
+    /// Numbers and texts of the jobs, in order.
+    var summary: [String] {
+        jobs.map { found in
+            let text = String(
+                decoding: found.record.request.arguments.prefix { $0 != UInt8(ascii: "|") }, as: UTF8.self)
+            return "\(found.record.id.low - 1)\(text)"
+        }
+    }
+}
+
+/// The store in a directory, opened on this thread.
+func openStore(
+    _ path: String, sync: StorageSync = .always, sizes: SegmentSizes = .usual, fault: StoreFault? = nil
+) throws(StorageError) -> StoreOpening.Opened {
+    var opening = StoreOpening(directory: StoreDirectory(path, fault: fault), sync: sync, sizes: sizes)
+    return try opening.open()
+}
+
+/// Opens, looks and goes as if killed.
+func contents(of path: String, sizes: SegmentSizes = .usual) throws(StorageError) -> [String] {
+    try openStore(path, sizes: sizes).contents.summary
+}
+
+/// A storage on a loop of its own, called from a test's task.
+struct StorageDriver: Sendable {
+    let reactor: Reactor
+    private let storage: LoopBound<any JobStorage>
+
+    init(_ make: @escaping @Sendable () -> any JobStorage) async throws {
+        let reactor = try Reactor(name: "storage-test")
+        self.reactor = reactor
+        storage = try await withCheckedThrowingContinuation { continuation in
+            do {
+                try reactor.start { continuation.resume(returning: LoopBound(make(), $0)) }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
+    func stop() {
+        reactor.stop()
+        reactor.waitUntilStopped()
+    }
+
+    func onLoop<Answer: Sendable>(
+        _ body: @escaping @Sendable (any JobStorage, Loop, @escaping (Answer) -> Void) -> Void
+    ) async -> Answer {
+        await withCheckedContinuation { continuation in
+            reactor.execute { loop in body(storage.open(loop), loop) { continuation.resume(returning: $0) } }
+        }
+    }
+
+    func open() async -> Result<StorageContents, StorageError> {
+        await onLoop { storage, loop, answer in storage.open(on: loop) { answer($1) } }
+    }
+
+    func commit(_ changes: [StorageChange]) async throws(StorageError) {
+        let result: Result<Void, StorageError> = await onLoop { storage, loop, answer in
+            storage.commit(changes, on: loop) { answer($1) }
+        }
+        try result.get()
+    }
+
+    func close() async {
+        let _: Bool = await onLoop { storage, loop, answer in storage.close(on: loop) { _ in answer(true) } }
+    }
+
+    func marks(_ body: @escaping @Sendable (any JobStorage) -> Void) async {
+        let _: Bool = await onLoop { storage, _, answer in
+            body(storage)
+            answer(true)
+        }
+    }
+}
