@@ -88,4 +88,11 @@ public struct RecoveredJournal: Sendable {
         guard let tail else { return true }
         return tail.isFinished && witness?.sequence == lastSequence
     }
+
+    /// Whether the last segment is to be written again and gone on with, instead of a new one being begun: also one that
+    /// ended well and is less than half full, so that starting often does not leave many small segments.
+    public var lastSegmentGoesOn: Bool {
+        guard let tail else { return false }
+        return !lastSegmentIsDurable || tail.offset < Int(tail.scan.header.preallocatedBytes) / 2
+    }
 }

@@ -128,7 +128,7 @@ struct StoreOpening {
         report.segments = recovered.segments.count
         let segment: StoreFile
         let dead: [UInt64]
-        if let tail = recovered.tail, !recovered.lastSegmentIsDurable {
+        if let tail = recovered.tail, recovered.lastSegmentGoesOn {
             report.tornBytes = tail.tornBytes
             report.quarantine = try quarantine(tail)
             let header = writer.rewrittenHeader(of: tail, salt: SystemRandom.seed(), created: SystemClock.wall())

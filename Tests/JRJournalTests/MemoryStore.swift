@@ -26,7 +26,7 @@ struct MemoryStore {
         let recovered = try Self.recover(files)
         salt = UInt64(recovered.lastSequence) << 32 | 0xBEEF
         writer = JournalWriter(after: recovered, sizes: sizes)
-        if let tail = recovered.tail, !recovered.lastSegmentIsDurable {
+        if let tail = recovered.tail, recovered.lastSegmentGoesOn {
             let header = writer.rewrittenHeader(of: tail, salt: salt, created: Self.created)
             let rewritten = RewrittenSegment(tail, header: header)
             self.files[JournalFormat.segmentName(header.firstSequence)] = Self.padded(
