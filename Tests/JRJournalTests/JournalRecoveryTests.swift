@@ -51,6 +51,29 @@ struct JournalRecoveryTests {
         }
     }
 
+    @Test("an end that nobody saw on the disk is written again before it is trusted")
+    func unwitnessedEnd() throws {
+        for isClose in [true, false] {
+            var store = try MemoryStore()
+            for number in 0..<80 { try store.commit { try $0.put(key(UInt64(number)), "some text to fill it") } }
+            let name = store.openName
+            let witness = store.files[JournalFormat.witnessName]
+            store.seal(isClose: isClose)
+            #expect(try MemoryStore.recover(store.files).lastSegmentIsDurable)
+            // More than half full and done: the next one is begun.
+            #expect(try MemoryStore(opening: store.files).openName != name)
+
+            store.files[JournalFormat.witnessName] = witness
+            #expect(try !MemoryStore.recover(store.files).lastSegmentIsDurable)
+            var next = try MemoryStore(opening: store.files)
+            #expect(next.openName == name)
+            try next.commit { try $0.put(key(99), "after") }
+            let contents = try MemoryStore.recover(next.files).contents
+            #expect(contents.count == 81)
+            #expect(contents.last == "99=after")
+        }
+    }
+
     @Test("many segments are read as one journal, and oldest ones without a live record are deleted")
     func rotation() throws {
         var store = try MemoryStore()

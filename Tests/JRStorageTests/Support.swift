@@ -67,6 +67,17 @@ func openStore(
     }
 }
 
+/// Opens a copy of what a store that is still open has left so far, as if its process had just been killed.
+func openStore(_ path: String, afterDeathOf store: JournalStore) throws -> StoreOpening.Opened {
+    let copy = path + ".copy"
+    try Files.makeDirectory(copy)
+    for name in try Files.list(path) where name != JournalFormat.lockName {
+        try Files.write(copy + "/" + name, try Files.read(path + "/" + name, limit: .max))
+    }
+    withExtendedLifetime(store) {}
+    return try openStore(copy)
+}
+
 /// Opens, looks and goes as if killed.
 func contents(of path: String, sizes: SegmentSizes = .usual) throws(StorageError) -> [String] {
     try openStore(path, sizes: sizes).contents.summary
