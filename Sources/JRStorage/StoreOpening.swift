@@ -150,8 +150,10 @@ struct StoreOpening {
         try witness.write(place.encoded(), at: place.slotOffset)
         try witness.syncData()
         directory.removeSegments(dead + recovered.leftovers)
-        let stored = Set(jobs.map(\.record.id))
-        marks.keepInherited { stored.contains($0) }
+        if !marks.inherited.isEmpty {
+            let stored = Set(jobs.map(\.record.id))
+            marks.keepInherited { stored.contains($0) }
+        }
         let store = JournalStore(
             directory: directory, sync: sync, writer: writer, segment: segment, witness: witness, lock: lock)
         return Opened(store: store, contents: StorageContents(jobs: jobs, report: report), marks: marks)
