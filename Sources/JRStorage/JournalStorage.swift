@@ -46,12 +46,15 @@ public final class JournalStorage: JobStorage {
             { [self] (loop: Loop, result: Result<WriterThread.Ready, StorageError>) in
                 switch result {
                 case .success(var ready):
-                    marks = ready.marks
+                    // Not if it was closed meanwhile: then the writer thread is about to do so.
+                    if self.mailbox != nil { marks = ready.marks }
                     ready.contents.report.time = SystemClock.instant() - start
                     done(loop, .success(ready.contents))
                 case .failure(let error):
                     self.mailbox = nil
                     done(loop, .failure(error))
+                    // The thread has ended: a close that came meanwhile is answered here.
+                    if let close = mailbox.update({ $0.close.take() }) { close.open(loop)(loop) }
                 }
             }, loop)
         let opening = StoreOpening(directory: directory, sync: sync, sizes: sizes)
@@ -85,7 +88,7 @@ public final class JournalStorage: JobStorage {
     public func clearInheritedMarks() { marks?.clearInherited() }
 
     public func close(on loop: Loop, _ done: @escaping (Loop) -> Void) {
-        guard let mailbox, marks != nil else {
+        guard let mailbox else {
             loop.soon(done)
             return
         }

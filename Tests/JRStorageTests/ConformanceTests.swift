@@ -139,6 +139,29 @@ struct ConformanceTests {
         #expect(try await reopened(kind).jobs.count == 1_000)
     }
 
+    @Test("a close during the opening is answered, whether the opening succeeds or not", arguments: [true, false])
+    func closeWhileOpening(succeeds: Bool) async throws {
+        if !succeeds {
+            try openStore(directory.store).store.close()
+            try Files.remove(directory.store + "/META")
+        }
+        let driver = try await driver(.always)
+        defer { driver.stop() }
+        let order: [String] = await driver.onLoop { storage, loop, answer in
+            var order: [String] = []
+            storage.open(on: loop) { _, result in
+                if case .success = result { order.append("opened") } else { order.append("refused") }
+            }
+            storage.close(on: loop) { loop in
+                order.append("closed")
+                storage.close(on: loop) { _ in answer(order) }
+            }
+        }
+        #expect(order == [succeeds ? "opened" : "refused", "closed"])
+        #expect(Files.exists(directory.store + "/WITNESS"))
+        if succeeds { #expect(try contents(of: directory.store).isEmpty) }
+    }
+
     @Test(
         "jobs that ran when the process died are marked, until the marks are cleared", arguments: StorageKind.allCases)
     func runningMarks(kind: StorageKind) async throws {
