@@ -189,7 +189,8 @@ extension NodeEngine {
         jobs[handle]?.charge = .nobody
     }
 
-    static func cut(_ text: String) -> String {
+    /// An error text, shortened to what is kept with a job.
+    public static func cut(_ text: String) -> String {
         text.utf8.count <= Limits.errorTextBytes
             ? text : String(decoding: text.utf8.prefix(Limits.errorTextBytes - 3), as: UTF8.self) + "…"
     }

@@ -1,0 +1,143 @@
+import JRBase
+import JRCore
+import JRReactor
+import JRSystem
+import JRWire
+
+/// The shell of ``ClientEngine``: one link, to a distributor elsewhere or in this process, and whoever waits for a job.
+final class ClientShell: PeerLinkOwner {
+    private let loop: Loop
+    private let observe: @Sendable (ClientEvent) -> Void
+    private var engine: ClientEngine
+    private var dialler: Dialler?
+    private var link: PeerLink?
+    private var local: (distributor: DistributorShell, link: LinkID)?
+    private var nextLink = 1
+    private var isTurnPlanned = false
+    private var observers: [JobID: JobObserver] = [:]
+    private var answers: [UInt32: (Result<Value, JobReactorError>) -> Void] = [:]
+
+    init(name: String, on loop: Loop, _ observe: @escaping @Sendable (ClientEvent) -> Void) {
+        self.loop = loop
+        self.observe = observe
+        let session = JobID(at: loop.now.wall, random: (SystemRandom.seed(), SystemRandom.seed()))
+        engine = ClientEngine(name: name, session: session)
+    }
+
+    func connect(to address: SocketAddress) {
+        let dialler = Dialler(
+            to: address, seed: SystemRandom.seed(),
+            connected: { [weak self] loop, connection in
+                guard let self else { return }
+                self.link = PeerLink(
+                    connection, id: LinkID(self.nextLink), hello: self.engine.hello, owner: self, on: loop)
+                self.nextLink += 1
+            },
+            failed: { [weak self] reason, wait in self?.observe(.disconnected(reason: reason, retryAfter: wait)) })
+        self.dialler = dialler
+        dialler.dial(on: loop)
+    }
+
+    func attach(to distributor: DistributorShell) {
+        // The answers come in the distributor's turn; they are taken in this shell's next one.
+        var box: LinkID?
+        let (link, hello) = distributor.attach(engine.hello) { [weak self] message in
+            guard let self, let link = box else { return }
+            self.engine.received(message, from: link)
+            self.planTurn()
+        }
+        box = link
+        local = (distributor, link)
+        engine.linkOpened(link, hello)
+        observe(.connected(distributor: hello.name))
+        planTurn()
+    }
+
+    func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
+        if let observer { observers[request.id] = observer }
+        engine.enqueue(request)
+        planTurn()
+    }
+
+    func ask(
+        _ verb: String, _ parameters: [String: Value], _ answer: @escaping (Result<Value, JobReactorError>) -> Void
+    ) {
+        answers[engine.ask(verb, parameters)] = answer
+        planTurn()
+    }
+
+    func stop() {
+        dialler?.stop(on: loop)
+        link?.closeAfterFlush()
+        if let local { local.distributor.detach(local.link) }
+    }
+
+    // MARK: Links
+
+    func linkOpened(_ link: PeerLink, _ hello: Hello) {
+        guard hello.role == .distributor else {
+            link.refuse(.protocolError, "an application connects to a distributor", on: loop)
+            return
+        }
+        dialler?.succeeded()
+        engine.linkOpened(link.id, hello)
+        observe(.connected(distributor: link.peer))
+        planTurn()
+    }
+
+    func link(_ link: PeerLink, received message: Message) {
+        engine.received(message, from: link.id)
+        planTurn()
+    }
+
+    func linkClosed(_ link: PeerLink, reason: String) {
+        if self.link === link { self.link = nil }
+        engine.linkClosed(link.id)
+        dialler?.dialAgain(reason, on: loop)
+    }
+
+    // MARK: Turns
+
+    private func planTurn() {
+        guard !isTurnPlanned else { return }
+        isTurnPlanned = true
+        loop.atEndOfTurn { [weak self] _ in self?.finishTurn() }
+    }
+
+    private func finishTurn() {
+        isTurnPlanned = false
+        for action in engine.takeActions() {
+            switch action {
+            case .send(_, let message):
+                if let local {
+                    local.distributor.receive(message, from: local.link)
+                } else {
+                    link?.send(message, on: loop)
+                }
+            case .refuse(_, let code, let text): link?.refuse(code, text, on: loop)
+            }
+        }
+        for event in engine.takeEvents() { tell(event) }
+    }
+
+    private func tell(_ event: ClientEngine.Event) {
+        switch event {
+        case .accepted(let id, let reason): observers[id]?(.accepted(reason: reason))
+        case .stored(let id, let node):
+            let observer = observers[id]
+            observer?(.stored(node: node))
+            if !engine.isPending(id) { observers[id] = nil }
+        case .refused(let id, let code, let text):
+            observers.removeValue(forKey: id)?(
+                .refused(JobReactorError(.init(code), what: "job \(id) was refused", why: text)))
+        case .ended(let outcome):
+            let observer = observers[outcome.id]
+            if outcome.isFinal { observers[outcome.id] = nil }
+            observer?(.ended(JobResult(outcome)))
+        case .answered(let number, let value): answers.removeValue(forKey: number)?(.success(value))
+        case .notAnswered(let number, let code, let text):
+            answers.removeValue(forKey: number)?(
+                .failure(JobReactorError(.init(code), what: "the distributor did not answer", why: text)))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import JRBase
+import JRCore
+import JRReactor
+import JRWire
+
+/// What an engine's shell hears of its links. All calls come on the reactor's thread.
+protocol PeerLinkOwner: AnyObject {
+    func linkOpened(_ link: PeerLink, _ hello: Hello)
+    func link(_ link: PeerLink, received message: Message)
+    /// Once, whoever closed it; also for a link that never got as far as a hello.
+    func linkClosed(_ link: PeerLink, reason: String)
+}
+
+/// One connection that speaks the protocol: frames to messages and back, hello first, heartbeats after.
+///
+/// Anything that is not the protocol ends the connection with a ``Message/failure(code:text:)`` that says why.
+final class PeerLink: ConnectionHandler {
+    /// How long a peer may take to say hello.
+    static let helloTimeout = Interval.seconds(Int64(5))
+
+    let id: LinkID
+    let peer: String
+    private(set) var hello: Hello?
+    private let connection: Connection
+    private weak var owner: (any PeerLinkOwner)?
+    private var decoder = FrameDecoder(limit: Limits.helloBytes)
+    private var heartbeat: Heartbeat
+    private var timer: Handle?
+    private var isClosed = false
+    private var closing: String?
+
+    init(_ connection: Connection, id: LinkID, hello: Hello, owner: any PeerLinkOwner, on loop: Loop) {
+        self.id = id
+        self.connection = connection
+        self.owner = owner
+        peer = connection.peer
+        heartbeat = Heartbeat(own: hello.heartbeat, at: loop.now.instant)
+        connection.handler = self
+        connection.write { $0.write(.hello(hello)) }
+        timer = loop.schedule(after: Self.helloTimeout) { [weak self] loop in
+            self?.refuse(.protocolError, "no hello came within 5 seconds", on: loop)
+        }
+    }
+
+    /// Bytes not yet taken by the peer.
+    var isCongested: Bool { connection.isCongested }
+
+    func send(_ message: Message, on loop: Loop) {
+        guard closing == nil, !isClosed else { return }
+        connection.write { $0.write(message) }
+        heartbeat.sent(at: loop.now.instant)
+    }
+
+    /// Says why, then closes.
+    func refuse(_ code: RefusalCode, _ text: String, on loop: Loop) {
+        guard closing == nil, !isClosed else { return }
+        connection.write { $0.write(.failure(code: code, text: text)) }
+        closing = text
+        connection.closeAfterFlush()
+    }
+
+    func close() { connection.close() }
+
+    func closeAfterFlush() { connection.closeAfterFlush() }
+
+    // MARK: ConnectionHandler
+
+    func connection(_ connection: Connection, received bytes: RawSpan, on loop: Loop) {
+        guard closing == nil else { return }
+        heartbeat.received(at: loop.now.instant)
+        decoder.append(bytes)
+        do {
+            while closing == nil, !isClosed, let body = try decoder.next() {
+                try take(try Message(body: body), on: loop)
+            }
+        } catch let error as MessageError {
+            let code: RefusalCode = if case .version = error { .versionMismatch } else { .protocolError }
+            refuse(code, "\(error)", on: loop)
+        } catch {
+            refuse(.protocolError, "\(error)", on: loop)
+        }
+    }
+
+    private func take(_ message: Message, on loop: Loop) throws {
+        switch (message, hello) {
+        case (.hello(let hello), nil):
+            self.hello = hello
+            decoder.limit = Limits.frameBytes
+            heartbeat.peerPromised(hello.heartbeat)
+            if let timer { loop.cancel(timer) }
+            watch(on: loop)
+            owner?.linkOpened(self, hello)
+        case (.failure(_, let text), _):
+            closing = "the peer closed: \(text)"
+            connection.close()
+        case (_, nil): throw MessageError.notOurProtocol
+        case (_, _?): owner?.link(self, received: message)
+        }
+    }
+
+    func connectionClosed(_ connection: Connection, reason: CloseReason, on loop: Loop) {
+        guard !isClosed else { return }
+        isClosed = true
+        if let timer { loop.cancel(timer) }
+        owner?.linkClosed(self, reason: closing ?? "\(reason)")
+    }
+
+    func connectionDrained(_ connection: Connection, on loop: Loop) {}
+
+    // MARK: Heartbeat
+
+    private func watch(on loop: Loop) {
+        timer = loop.schedule(at: heartbeat.nextCheck) { [weak self] loop in
+            guard let self, !self.isClosed else { return }
+            switch self.heartbeat.verdict(at: loop.now.instant) {
+            case .fine: break
+            case .sendHeartbeat: self.send(.heartbeat, on: loop)
+            case .peerIsGone:
+                self.closing = "nothing was heard of the peer for three heartbeats"
+                self.connection.close()
+                return
+            }
+            self.watch(on: loop)
+        }
+    }
+}
