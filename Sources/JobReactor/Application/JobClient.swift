@@ -83,25 +83,30 @@ public final class JobClient: Sendable {
         }
     }
 
-    /// Enqueues a job and tells what becomes of it; without an observer no outcome is asked for.
+    /// A fresh id, for callers that need it before they enqueue.
+    public static func makeID() -> JobID {
+        JobID(at: SystemClock.wall(), random: (SystemRandom.seed(), SystemRandom.seed()))
+    }
+
+    /// Enqueues a job and tells what becomes of it.
     ///
+    /// - Parameter feedback: which endings the node reports; none by default without an observer, both with one.
     /// - Returns: the job's id, at once.
     /// - Throws: ``JobReactorError`` with code `invalid_job` for a name or options that no node would take.
     @discardableResult
     public func enqueue(
         _ name: String, _ arguments: JobArguments = [:], _ options: JobOptions = .standard, id: JobID? = nil,
-        _ observer: JobObserver? = nil
+        feedback: Feedback? = nil, _ observer: JobObserver? = nil
     ) throws(JobReactorError) -> JobID {
-        let now = SystemClock.now()
-        let id = id ?? JobID(at: now.wall, random: (SystemRandom.seed(), SystemRandom.seed()))
+        let now = SystemClock.wall()
         let request = JobRequest(
-            id: id, name: name, arguments: arguments.encoded, created: now.wall,
-            feedback: observer == nil ? [] : .both, options: options)
-        if let problem = request.problem(at: now.wall) {
+            id: id ?? Self.makeID(), name: name, arguments: arguments.encoded, created: now,
+            feedback: feedback ?? (observer == nil ? [] : .both), options: options)
+        if let problem = request.problem(at: now) {
             throw JobReactorError(.invalidJob, what: "the job was not enqueued", why: problem)
         }
         onShell { $0.enqueue(request, observer) }
-        return id
+        return request.id
     }
 
     /// Asks the distributor: `nodes`, `stats`, `list` (`node`, `status`, `limit`), `show` (`id`).

@@ -46,7 +46,7 @@ extension Value {
         case .double(let value): .double(value)
         case .string(let value): .string(value)
         case .bytes(let bytes): .string(Base64.text(bytes))
-        case .date(let date): .string(Dates.text(date))
+        case .date(let date): .string(Dates.format(date))
         case .array(let elements): .array(elements.map(\.json))
         case .map(let members):
             .object(JSONObject(members.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))

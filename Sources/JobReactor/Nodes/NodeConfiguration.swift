@@ -1,5 +1,6 @@
 public import JRBase
 public import JRCore
+public import JRStorage
 public import JRSystem
 
 /// How a node is set up.
@@ -36,15 +37,25 @@ public enum StorageChoice: Sendable, Equatable {
     /// Nothing on disk: jobs do not outlive the node.
     case memory
     /// An append-only file of our own in this directory.
-    case journal(directory: String, sync: Sync)
+    case journal(directory: String, sync: StorageSync)
 
-    /// When a journal calls `fdatasync`.
-    public enum Sync: Sendable, Equatable {
-        /// Before anything is acknowledged.
-        case always
-        /// At most this long after the write.
-        case interval(Interval)
-        case never
+    func make() -> any JobStorage {
+        switch self {
+        case .memory: MemoryStorage()
+        case .journal(let directory, let sync): JournalStorage(directory: directory, sync: sync)
+        }
+    }
+}
+
+extension JobReactorError {
+    init(_ error: StorageError) {
+        let code: Code =
+            switch error.code {
+            case .locked: .storageLocked
+            case .corrupt: .storageCorrupt
+            default: .storageFailed
+            }
+        self.init(code, what: error.what, why: error.why, mend: error.mend, exitCode: error.exitCode)
     }
 }
 
@@ -54,7 +65,7 @@ public enum NodeEvent: Sendable {
     case recovered(RecoveryReport)
     case connected(distributor: String)
     case disconnected(distributor: String, reason: String, retryAfter: Interval)
-    /// The distributor will not have this node; it is not dialled again until it goes away by itself.
+    /// All that ran has ended, or was cut off at the limit, and storage is closed.
     case drained
     /// Storage could not be opened, or failed: the process should end with the error's exit code.
     case failed(JobReactorError)

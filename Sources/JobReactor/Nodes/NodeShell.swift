@@ -43,14 +43,14 @@ final class NodeShell: PeerLinkOwner {
         let random = (SystemRandom.seed(), SystemRandom.seed())
         engine = NodeEngine(
             settings: configuration.settings, session: JobID(at: loop.now.wall, random: random),
-            incarnation: configuration.incarnation, promise: storage.promise.description, lanes: lanes)
+            incarnation: configuration.incarnation, promise: storage.promise.word, lanes: lanes)
     }
 
     func start() {
         storage.open(on: loop) { [self] loop, result in
             switch result {
             case .success(let found):
-                if let report = found.report.text { log(.warning, report) }
+                if found.report.tornBytes > 0 { log(.warning, "\(found.report)") }
                 engine.recovered(found.jobs, at: loop.now)
                 planTurn()
             case .failure(let error):
@@ -135,7 +135,7 @@ final class NodeShell: PeerLinkOwner {
             guard let self else { return }
             switch result {
             case .success: self.engine.committed(batch.number, at: loop.now)
-            case .failure(let error) where error.isFull:
+            case .failure(let error) where error.isRetryable:
                 self.log(.error, "\(error)")
                 self.engine.commitFailed(batch.number, at: loop.now)
             case .failure(let error):
@@ -149,7 +149,7 @@ final class NodeShell: PeerLinkOwner {
     private func tellRecovery() {
         guard engine.isRecovered, !hasToldRecovery else { return }
         hasToldRecovery = true
-        storage.clearRunningMarks()
+        storage.clearInheritedMarks()
         observe(.recovered(engine.recovery))
         dialDistributors()
         planTurn()
