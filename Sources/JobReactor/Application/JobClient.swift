@@ -1,5 +1,5 @@
 public import JRBase
-public import JRCore
+import JRCore
 public import JRReactor
 public import JRSystem
 public import JRWire

@@ -1,4 +1,3 @@
-public import JRBase
 public import JRReactor
 public import JRSystem
 import Synchronization

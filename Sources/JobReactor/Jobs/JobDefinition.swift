@@ -50,7 +50,11 @@ public struct JobDefinition: Sendable {
     /// Nothing of it awaits: it can run within a turn, or on a thread of the pool.
     var isSynchronous: Bool {
         guard case .step(let step) = work else { return false }
-        return step.isSynchronous && callbacks.allSatisfy(\.step.isSynchronous)
-            && errbacks.allSatisfy(\.step.isSynchronous)
+        return step.isSynchronous && stepsAreSynchronous
+    }
+
+    /// None of its callbacks and errbacks awaits.
+    var stepsAreSynchronous: Bool {
+        callbacks.allSatisfy(\.step.isSynchronous) && errbacks.allSatisfy(\.step.isSynchronous)
     }
 }
