@@ -17,6 +17,8 @@ public struct ByteWriter: Sendable {
     @inlinable
     public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
 
+    // SAFETY: in both orders, the pointer is to the bytes of an integer and is read only while the closure runs.
+
     /// Most significant byte first, as the wire has it.
     @inlinable
     public mutating func appendBigEndian<Number: FixedWidthInteger>(_ number: Number) {

@@ -29,6 +29,8 @@ public struct CRC32C: Sendable {
         state = Self.tables[Int(UInt8(truncatingIfNeeded: state) ^ byte)] ^ (state >> 8)
     }
 
+    // SAFETY: the pointer is read only here, while its owner lends it; every index into it is below its count, and the
+    // table's are at most 7 * 256 + 255 of its 2,048.
     private mutating func update(_ bytes: UnsafeBufferPointer<UInt8>) {
         var index = 0
         Self.tables.withUnsafeBufferPointer { table in

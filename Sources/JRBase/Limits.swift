@@ -1,6 +1,7 @@
 /// Every limit of the system in one place. What happens when one is reached is said at each.
 public enum Limits {
-    /// A frame's body on the wire, in bytes; a longer one is refused before anything is allocated and the connection closed.
+    /// A frame's body on the wire, in bytes; a longer one is refused before anything is allocated, and the connection
+    /// closed.
     public static let frameBytes = 16 * 1024 * 1024
     /// A frame's body before the peer has said hello.
     public static let helloBytes = 64 * 1024
@@ -18,7 +19,8 @@ public enum Limits {
     public static let readBytesPerTurn = 256 * 1024
     /// Connections of one process; at the limit new ones are closed.
     public static let connections = 1_024
-    /// Jobs waiting in a distributor, and the bytes of their arguments; past either, enqueue is refused as `backlog_full`.
+    /// Jobs waiting in a distributor, and the bytes of their arguments; past either, enqueue is refused as
+    /// `backlog_full`.
     public static let backlogJobs = 10_000_000
     public static let backlogBytes = 1 << 30
     /// Jobs a node keeps for a later time, and the bytes of their arguments; past either, it refuses more.

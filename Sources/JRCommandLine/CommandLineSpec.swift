@@ -1,8 +1,8 @@
 /// Everything about a program's command line in one table: the parser, the help, the completions and the manual page
 /// are made from it, so that they cannot disagree.
 ///
-/// Each program answers by itself to `--help` (`-h`), `--version`, `--completion SHELL` and `--manual`; a table must not
-/// have options of these names.
+/// Each program answers by itself to `--help` (`-h`), `--version`, `--completion SHELL` and `--manual`; a table must
+/// not have options of these names.
 public struct CommandLineSpec: Sendable {
     public var program: String
     public var version: String
@@ -138,7 +138,8 @@ extension CommandLineSpec {
         help,
         .flag("version", "Show the version and exit"),
         .option(
-            "completion", value: "SHELL", "Print a completion script and exit", choices: Shell.allCases.map(\.rawValue)),
+            "completion", value: "SHELL", "Print a completion script and exit",
+            choices: Shell.allCases.map(\.rawValue)),
         .flag("manual", "Print the manual page (roff) and exit"),
     ]
 

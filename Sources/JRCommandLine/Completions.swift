@@ -55,8 +55,8 @@ extension CommandLineSpec {
         let words = ownWords + choices + options.map { "--\($0.name)" }
         var text = "    \(pattern))\n        words=\"\(words.joined(separator: " "))\"\n        case \"$before\" in\n"
         for option in options where !option.choices.isEmpty {
-            text +=
-                "        \(option.patterns.joined(separator: "|"))) words=\"\(option.choices.joined(separator: " "))\" ;;\n"
+            let choices = option.choices.joined(separator: " ")
+            text += "        \(option.patterns.joined(separator: "|"))) words=\"\(choices)\" ;;\n"
         }
         let free = options.filter { $0.valueName != nil && $0.choices.isEmpty }.flatMap(\.patterns)
         if !free.isEmpty { text += "        \(free.joined(separator: "|"))) return ;;\n" }

@@ -40,8 +40,8 @@ public struct ProgressBar: Sendable, Equatable {
         self.elapsed = elapsed
     }
 
-    /// `[#####.....] 1,234/3,000  2,310/s  0 failed  eta 1s`, never longer than `width` columns. The bar takes what room
-    /// there is, 10 to 40 columns, and goes first when there is none.
+    /// `[#####.....] 1,234/3,000  2,310/s  0 failed  eta 1s`, never longer than `width` columns. The bar takes what
+    /// room there is, 10 to 40 columns, and goes first when there is none.
     public func line(width: Int = 80) -> String {
         let facts = [count, Numbers.rate(done, in: elapsed), "\(Numbers.grouped(failed)) failed", remaining]
         let text = facts.joined(separator: "  ")
