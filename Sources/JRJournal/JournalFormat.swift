@@ -12,8 +12,8 @@ public enum JournalFormat {
     /// A frame's records, before the last one, are at most this long together.
     public static let frameBodyBytes = 1024 * 1024
     public static let recordsPerFrame = 1_000
-    /// The longest single record, in bytes; a longer one is refused before anything is written. A job's record holds its
-    /// arguments and its unacknowledged outcomes, each of up to 8 MiB.
+    /// The longest single record, in bytes; a longer one is refused before anything is written. A job's record holds
+    /// its arguments and its unacknowledged outcomes, each of up to 8 MiB.
     public static let recordBytes = 64 * 1024 * 1024
     /// No writer makes a longer body; a reader takes a longer length for damage before it allocates anything.
     public static let longestBodyBytes = frameBodyBytes + recordBytes + 16

@@ -1,7 +1,7 @@
 /// One record of a frame.
 public enum JournalRecord: Sendable, Equatable {
-    /// `age`: how many sequence numbers ago the key was first put; 0 for a key that was not there. It keeps the order of
-    /// first puts when older segments are gone.
+    /// `age`: how many sequence numbers ago the key was first put; 0 for a key that was not there. It keeps the order
+    /// of first puts when older segments are gone.
     case put(JournalKey, age: UInt64, value: ArraySlice<UInt8>)
     case remove(JournalKey)
     /// The last record of a full segment.

@@ -27,8 +27,8 @@ public struct JournalRecovery: Sendable {
 
     /// - Parameters:
     ///   - meta: the file `META`.
-    ///   - witness: the file `WITNESS`, nil if there is none. An empty file makes no claim: it is how a person says that
-    ///     records at the journal's end may be missing.
+    ///   - witness: the file `WITNESS`, nil if there is none. An empty file makes no claim: it is how a person says
+    ///     that records at the journal's end may be missing.
     ///   - names: the names of the directory's files, in any order; what is no segment is ignored.
     ///   - lastHeader: at least the first 64 bytes of the segment with the highest name; empty if there is none.
     public init(

@@ -74,8 +74,8 @@ public struct JournalWriter: Sendable {
 
     /// Whether the finished commit has room in the open segment.
     ///
-    /// An eighth of each segment is a reserve: for commits that add no record but end or change those there are, for the
-    /// time when a full disk allows no further segment.
+    /// An eighth of each segment is a reserve: for commits that add no record but end or change those there are, for
+    /// the time when a full disk allows no further segment.
     public func commitFits(usingReserve: Bool) -> Bool {
         guard let segment else { return false }
         let length = Int(segment.preallocatedBytes)

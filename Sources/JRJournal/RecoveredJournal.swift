@@ -82,15 +82,15 @@ public struct RecoveredJournal: Sendable {
 
     /// Whether the last segment needs no rewriting: its end was seen on the disk by the process that wrote it.
     ///
-    /// Otherwise the page cache may show what never reached the disk, and nothing in that segment is durable until it has
-    /// been written again.
+    /// Otherwise the page cache may show what never reached the disk, and nothing in that segment is durable until it
+    /// has been written again.
     public var lastSegmentIsDurable: Bool {
         guard let tail else { return true }
         return tail.isFinished && witness?.sequence == lastSequence
     }
 
-    /// Whether the last segment is to be written again and gone on with, instead of a new one being begun: also one that
-    /// ended well and is less than half full, so that starting often does not leave many small segments.
+    /// Whether the last segment is to be written again and gone on with, instead of a new one being begun: also one
+    /// that ended well and is less than half full, so that starting often does not leave many small segments.
     public var lastSegmentGoesOn: Bool {
         guard let tail else { return false }
         return !lastSegmentIsDurable || tail.offset < Int(tail.scan.header.preallocatedBytes) / 2

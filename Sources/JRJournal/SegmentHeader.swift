@@ -3,7 +3,8 @@ public import JRBase
 /// The first 64 bytes of a segment. They are durable before the segment gets its name, so damage here is never a torn
 /// write.
 public struct SegmentHeader: Sendable, Equatable {
-    /// The length the file was given when it was made, in bytes. An unfinished segment that is shorter has lost its end.
+    /// The length the file was given when it was made, in bytes. An unfinished segment that is shorter has lost its
+    /// end.
     public var preallocatedBytes: UInt32
     public var identity: StoreIdentity
     public var firstSequence: UInt64

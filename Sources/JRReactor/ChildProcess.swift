@@ -47,8 +47,8 @@ public final class ChildProcess {
 
     /// Sends a signal to all of the group it leads, or to itself when it leads none; false when nobody of them is left.
     ///
-    /// After the child's own end this reaches what it left behind: the kernel gives a group's number to nobody else while
-    /// it has a member, and once it was found empty this never signals again.
+    /// After the child's own end this reaches what it left behind: the kernel gives a group's number to nobody else
+    /// while it has a member, and once it was found empty this never signals again.
     @discardableResult
     public func signalGroup(_ number: Int32) -> Bool {
         guard leadsGroup else { return signal(number) }

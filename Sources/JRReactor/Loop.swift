@@ -15,6 +15,7 @@ public final class Loop {
     private let wakeCounter: Int32
     var sources = SlotMap<Source>()
     var acceptedConnections = 0
+    // SAFETY: made and freed with the loop, and filled and read within one call on the loop's thread.
     let readBuffer: UnsafeMutableRawBufferPointer
 
     private var timers = TimerHeap<(Loop) -> Void>()
@@ -221,7 +222,7 @@ public final class Loop {
             return try poller.wait(timeout: timeout)
         } catch {
             // Only a descriptor that was closed behind our back can cause it, and going on would be a busy loop.
-            fatalError("reactor '\(reactor.name)' cannot wait for events: \(error)")
+            preconditionFailure("reactor '\(reactor.name)' cannot wait for events: \(error)")
         }
     }
 

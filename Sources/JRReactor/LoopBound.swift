@@ -2,8 +2,8 @@
 ///
 /// It is also released on the loop's thread, wherever the last reference to this carrier goes.
 public final class LoopBound<Value>: @unchecked Sendable {
-    // SAFETY: the value is made on the loop's thread, reached only through `open`, which demands that thread, and released
-    // there or, once the loop has stopped and nothing of it runs any more, wherever the carrier ends.
+    // SAFETY: the value is made on the loop's thread, reached only through `open`, which demands that thread, and
+    // released there or, once the loop has stopped and nothing of it runs any more, wherever the carrier ends.
     private final class Box {
         let value: Value
 

@@ -4,11 +4,11 @@ import Synchronization
 
 /// The face that an event loop shows to other threads: hand it work, stop it, run tasks and actors on it.
 ///
-/// One thread runs the loop. What belongs to it (``Loop``, ``Connection``, ...) is not `Sendable` and stays there; closures
-/// given to ``execute(_:)`` get the ``Loop`` as their argument.
+/// One thread runs the loop. What belongs to it (``Loop``, ``Connection``, ...) is not `Sendable` and stays there;
+/// closures given to ``execute(_:)`` get the ``Loop`` as their argument.
 ///
-/// As an executor it runs the jobs of `Task(executorPreference: reactor)`, and of actors whose `unownedExecutor` it is, on
-/// the loop's thread and in the order in which they came. Stop it last: jobs that come after it stopped never run.
+/// As an executor it runs the jobs of `Task(executorPreference: reactor)`, and of actors whose `unownedExecutor` it is,
+/// on the loop's thread and in the order in which they came. Stop it last: jobs that come after it stopped never run.
 public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     // SAFETY: other threads reach `inbox`, which is locked, `life`, which is too, and atomics. `loop` is written by the
     // loop's thread only, while `loopThread` does not name it, and read only by the thread that `loopThread` names.
@@ -58,7 +58,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
     // MARK: Running
 
-    /// Runs the loop on this thread until ``stop()``. `body` runs first, inside the loop. Only once in a reactor's life.
+    /// Runs the loop on this thread until ``stop()``. `body` runs first, inside the loop. Only once in a reactor's
+    /// life.
     public func run(_ body: @Sendable (Loop) -> Void) {
         let isFirst = life.update { life in
             defer { life = .running }
@@ -154,8 +155,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
     /// Says that the loop is about to wait, unless there is something for it: then false.
     ///
-    /// The flag goes up before the inbox is looked at, and others fill the inbox before they look at the flag: whichever
-    /// comes first, one of the two sees the other.
+    /// The flag goes up before the inbox is looked at, and others fill the inbox before they look at the flag:
+    /// whichever comes first, one of the two sees the other.
     func prepareToSleep() -> Bool {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
         if inbox.withLock({ $0.isEmpty }) { return true }

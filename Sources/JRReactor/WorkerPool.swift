@@ -2,7 +2,8 @@ import JRBase
 import JRSystem
 import Synchronization
 
-/// Threads for work that blocks: started when there is more work than idle threads, ended when they had none for a while.
+/// Threads for work that blocks: started when there is more work than idle threads, ended when they had none for a
+/// while.
 final class WorkerPool: Sendable {
     private struct State: Sendable {
         var work = Ring<@Sendable () -> Void>()

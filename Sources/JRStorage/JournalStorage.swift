@@ -7,8 +7,9 @@ public import JRWire
 
 /// Keeps jobs in a journal on the disk, in a directory of its own.
 ///
-/// One thread writes: it takes a batch of changes, writes them as one frame, syncs once and answers on the loop. While it
-/// does, the caller gathers the next batch, so that under load each sync serves as many jobs as arrived during the last.
+/// One thread writes: it takes a batch of changes, writes them as one frame, syncs once and answers on the loop. While
+/// it does, the caller gathers the next batch, so that under load each sync serves as many jobs as arrived during the
+/// last.
 public final class JournalStorage: JobStorage {
     public var promise: StoragePromise { .journal(sync: sync) }
 

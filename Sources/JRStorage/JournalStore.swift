@@ -129,7 +129,8 @@ final class JournalStore {
 
     private func note(_ place: Witness) throws(SystemError) {
         try witness.write(place.encoded(), at: place.slotOffset)
-        // The witness need not be on the disk for its claim to be true; once a second keeps it useful after a power cut.
+        // The witness need not be on the disk for its claim to be true; once a second keeps it useful after a power
+        // cut.
         let now = SystemClock.instant()
         guard now - witnessSynced >= .seconds(Int64(1)) else { return }
         try syncWitness(at: now)
@@ -165,8 +166,8 @@ final class JournalStore {
         directory.removeSegments(dead)
     }
 
-    /// The next segment under its temporary name, durable. Where there is no room for one as long as usual, the shortest
-    /// one that serves will do.
+    /// The next segment under its temporary name, durable. Where there is no room for one as long as usual, the
+    /// shortest one that serves will do.
     private func makeNextSegment(holding commitBytes: Int) throws(StorageError) -> (SegmentHeader, StoreFile) {
         var header = writer.nextSegmentHeader(
             salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: commitBytes)

@@ -35,8 +35,8 @@ public enum StoragePromise: Sendable, Hashable {
 
 /// What was found in a storage when it was opened.
 public struct StorageContents: Sendable {
-    /// Every live job, in the order of their first put, and whether an attempt of it was under way when the last process
-    /// that had this storage died.
+    /// Every live job, in the order of their first put, and whether an attempt of it was under way when the last
+    /// process that had this storage died.
     public var jobs: [RecoveredJob]
     public var report: StorageReport
 
@@ -73,18 +73,18 @@ public protocol JobStorage: AnyObject {
 
     /// Makes changes durable as ``promise`` says: all or none, and in the order of calls.
     ///
-    /// At most one commit is under way: the next one begins after `done`. ``StorageError/Code-swift.enum/full`` is worth
-    /// another try, and changes that put no new job may succeed where others do not; after
+    /// At most one commit is under way: the next one begins after `done`. ``StorageError/Code-swift.enum/full`` is
+    /// worth another try, and changes that put no new job may succeed where others do not; after
     /// ``StorageError/Code-swift.enum/failed`` nothing will ever be stored again and the process should end.
     func commit(_ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void)
 
-    /// Notes, so that it survives the death of this process (not of the machine), that an attempt of the job runs. Makes
-    /// no system call and cannot fail: with too many at once, some are not noted, and their attempt is not counted should
-    /// the process die.
+    /// Notes, so that it survives the death of this process (not of the machine), that an attempt of the job runs.
+    /// Makes no system call and cannot fail: with too many at once, some are not noted, and their attempt is not
+    /// counted should the process die.
     func markRunning(_ id: JobID)
     func unmarkRunning(_ id: JobID)
-    /// Forgets the marks of the process before this one, once what follows from them is committed. Until then they stay,
-    /// so that a death during recovery loses none.
+    /// Forgets the marks of the process before this one, once what follows from them is committed. Until then they
+    /// stay, so that a death during recovery loses none.
     func clearInheritedMarks()
 
     /// Ends in good order; `done` comes after the last commit's. Calling it twice does nothing more.

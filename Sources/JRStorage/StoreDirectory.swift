@@ -105,12 +105,12 @@ struct StoreDirectory: Sendable {
         file.name = name
     }
 
-    /// A file that is not there need not be removed, and one that cannot be is only in the way: it is tried again at the
-    /// next start.
+    /// A file that is not there need not be removed, and one that cannot be is only in the way: it is tried again at
+    /// the next start.
     func remove(_ name: String) { try? Files.remove(path(of: name)) }
 
-    /// Segments that are needed no more: the open one's header says so, so that it does not matter which of them a crash
-    /// leaves.
+    /// Segments that are needed no more: the open one's header says so, so that it does not matter which of them a
+    /// crash leaves.
     func removeSegments(_ segments: [UInt64]) {
         for segment in segments { remove(JournalFormat.segmentName(segment)) }
     }

@@ -21,7 +21,8 @@ public struct ClusterAction: Sendable, Equatable {
     }
 }
 
-/// All instances with the order between them: who may start, who has to wait, when everything is up and when it is down.
+/// All instances with the order between them: who may start, who has to wait, when everything is up and when it is
+/// down.
 public struct ClusterMachine: Sendable {
     /// One place of the plan.
     public struct Member: Sendable {
@@ -124,8 +125,8 @@ public struct ClusterMachine: Sendable {
     /// Whether nothing is left to wait for: all have stopped, failed or finished.
     public var isSettled: Bool { members.allSatisfy { $0.machine.state.isSettled } }
 
-    /// What is said to somebody who waits for the cluster to be up. Fails closed: a start that was given up once, a loop of
-    /// crashes and a port in other hands are failures here, though the retries go on.
+    /// What is said to somebody who waits for the cluster to be up. Fails closed: a start that was given up once, a
+    /// loop of crashes and a port in other hands are failures here, though the retries go on.
     public var verdict: Verdict {
         let failed = members.indices.filter { position in
             let machine = members[position].machine

@@ -2,8 +2,8 @@ public import JRBase
 
 /// The life of one instance over all its incarnations: what is started, signalled and waited for, and why.
 ///
-/// Pure: events with the time go in, actions come out in the order in which they are to be done. One incarnation is over,
-/// its whole process group with it, before the next is spawned.
+/// Pure: events with the time go in, actions come out in the order in which they are to be done. One incarnation is
+/// over, its whole process group with it, before the next is spawned.
 public struct InstanceMachine: Sendable {
     public let policy: Policy
     /// Whether it has a life line whose end makes it finish its work; a program that has none gets the signal at once.

@@ -11,7 +11,8 @@ public enum InstanceState: String, Sendable, CaseIterable {
     case ready
     /// It has said that it works, but not fully.
     case degraded
-    /// Something outside, such as its port in other hands, keeps it from starting. It is tried again until that is gone.
+    /// Something outside, such as its port in other hands, keeps it from starting. It is tried again until that is
+    /// gone.
     case blocked
     /// It died and waits for its next start.
     case backingOff

@@ -11,8 +11,9 @@ public enum LineEnding: Sendable, Equatable {
 
 /// Cuts a stream of bytes into lines, in whatever portions they come.
 ///
-/// Keeps at most ``longest`` bytes. What has no newline yet stays until the next bytes or until ``flush(_:)``: a line that
-/// is never ended must not hold back anything else, so the shell flushes when a stream has been silent for a while.
+/// Keeps at most ``longest`` bytes. What has no newline yet stays until the next bytes or until ``flush(_:)``: a line
+/// that is never ended must not hold back anything else, so the shell flushes when a stream has been silent for a
+/// while.
 public struct LineCutter: Sendable {
     /// The most bytes that are shown as one piece.
     public static let longest = 8 * 1024

@@ -73,7 +73,8 @@ public struct Policy: Sendable, Equatable {
     public var backoff = Backoff(
         first: .zero, then: .milliseconds(100), max: .seconds(30 as Int64), resetAfter: .seconds(30 as Int64))
     public var crashLoop = CrashLoop(count: 5, within: .seconds(60 as Int64))
-    /// How long a start may take. When it is over the instance is stopped and started again: it is never ready by waiting.
+    /// How long a start may take. When it is over the instance is stopped and started again: it is never ready by
+    /// waiting.
     public var ready: Interval = .seconds(30 as Int64)
     public var stop = Stop(drain: .seconds(30 as Int64), signal: .terminate, kill: .seconds(10 as Int64))
     /// The soft limit of open files; nil leaves the supervisor's own.

@@ -3,8 +3,8 @@ import JRJSON
 
 /// Reads a Procfile: `NAME: COMMAND` a line, blank lines and `#` comments. Any other line is a problem.
 ///
-/// Ports are given out as readers of Procfiles expect: 5000 for the first line, 100 more for each line after it, 1 more for
-/// each instance. Lines that start `jr-distributor` or `jr-node` get what a manifest's distributors and nodes get.
+/// Ports are given out as readers of Procfiles expect: 5000 for the first line, 100 more for each line after it, 1 more
+/// for each instance. Lines that start `jr-distributor` or `jr-node` get what a manifest's distributors and nodes get.
 public enum Procfile {
     static let firstPort = 5_000
     static let portsPerLine = 100
@@ -75,15 +75,16 @@ public enum Procfile {
                 guard let listen = ListenAddress(text) else {
                     return .failure(
                         Refusal(
-                            message:
-                                "\(name): --listen must be an address such as 127.0.0.1:5000, found \"\(text.harmless)\""
+                            message: "\(name): --listen must be an address such as 127.0.0.1:5000, "
+                                + "found \"\(text.harmless)\""
                         ))
                 }
                 guard listen.isLoopback || words.contains("--insecure") else {
                     return .failure(
                         Refusal(
                             message: "\(name) listens on \(listen), which other machines can reach, and there is no "
-                                + "authentication yet: listen on 127.0.0.1, or add --insecure if the network itself is trusted"
+                                + "authentication yet: listen on 127.0.0.1, or add --insecure if the network itself is "
+                                + "trusted"
                         ))
                 }
                 entry.kind = .distributor(DistributorSettings(listen: listen))
@@ -118,8 +119,8 @@ public enum Procfile {
 
     // MARK: Command lines
 
-    /// Without characters that mean something to a shell, the words are executed as they are: one process less, and signals
-    /// reach the program itself.
+    /// Without characters that mean something to a shell, the words are executed as they are: one process less, and
+    /// signals reach the program itself.
     static func command(_ line: String) -> Entry.Command {
         let plain = substitute(port: 0, in: line)
         let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)

@@ -66,7 +66,8 @@ extension Files {
         _ = try check(jr_rmdir(path), "rmdir", path)
     }
 
-    /// Removes a file or a directory with all that is in it; links are removed, not followed. Nothing there is no error.
+    /// Removes a file or a directory with all that is in it; links are removed, not followed. Nothing there is no
+    /// error.
     public static func removeTree(_ path: String) throws(SystemError) {
         let result = jr_unlink(path)
         if result == 0 || result == -ENOENT { return }

@@ -12,7 +12,8 @@ public struct SpawnRequest: Sendable {
     public var environment: [String]
     /// The child's working directory; nil for this program's.
     public var workingDirectory: String?
-    /// Which of this program's descriptors the child gets, under which number. 0, 1 and 2 are `/dev/null` unless granted.
+    /// Which of this program's descriptors the child gets, under which number. 0, 1 and 2 are `/dev/null` unless
+    /// granted.
     public var descriptors: [(child: Int32, parent: Int32)]
     /// Whether the child leads a process group of its own, whose id is its pid.
     public var newProcessGroup: Bool
@@ -61,8 +62,8 @@ public enum Processes {
 
     /// Starts a child and returns its pid, which stays the child's until it is reaped.
     ///
-    /// An executable that another process still holds open for writing (`ETXTBSY`: it was just built) is tried again for
-    /// up to a second, in which this call blocks.
+    /// An executable that another process still holds open for writing (`ETXTBSY`: it was just built) is tried again
+    /// for up to a second, in which this call blocks.
     ///
     /// - Throws: what is wrong with the program or its directory, known at once: `ENOENT`, `EACCES`, `ENOEXEC`, ...
     public static func spawn(_ request: SpawnRequest) throws(SystemError) -> Int32 {

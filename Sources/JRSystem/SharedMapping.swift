@@ -1,6 +1,7 @@
 import Glibc
 
-/// The bytes of a file as memory, shared with the page cache: what is stored outlives the process without a system call.
+/// The bytes of a file as memory, shared with the page cache: what is stored outlives the process without a system
+/// call.
 ///
 /// The file must be as long as the mapping and its blocks allocated; touching a page that the disk has no room for ends
 /// the process with SIGBUS. Not for use by two threads at once.

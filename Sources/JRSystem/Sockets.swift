@@ -17,7 +17,8 @@ public enum Sockets {
 
     /// Listens on a numeric address or a unix path, whose file only its owner can open.
     ///
-    /// - Parameter staleFile: whether a socket that a dead program left at the path is removed first. A live one is too:
+    /// - Parameter staleFile: whether a socket that a dead program left at the path is removed first. A live one is
+    ///   too:
     ///   whoever asks for it must hold a lock that says no other is alive.
     public static func listen(
         on address: SocketAddress, staleFile: StaleFile = .refuse

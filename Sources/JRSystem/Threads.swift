@@ -38,7 +38,8 @@ public enum Threads {
 
 /// A value behind a lock, with a condition to wait for: for the few places where a thread has to sleep.
 public final class Monitor<State>: @unchecked Sendable {
-    // SAFETY: `state` is only touched between lock and unlock of `monitor`, whose functions may be called by any thread.
+    // SAFETY: `state` is only touched between lock and unlock of `monitor`, whose functions may be called by any
+    // thread.
     private let monitor = jr_monitor_make()
     private var state: State
 

@@ -33,6 +33,7 @@ public struct FrameDecoder: Sendable {
 
     public mutating func append(_ bytes: RawSpan) {
         reclaim()
+        // SAFETY: the bytes are copied while they are lent.
         bytes.withUnsafeBytes { buffer.append(contentsOf: $0) }
     }
 
@@ -54,7 +55,8 @@ public struct FrameDecoder: Sendable {
         return buffer[start..<position]
     }
 
-    /// Forgets what was returned, once a turn's frames have been taken, so that the buffer stays as long as its content.
+    /// Forgets what was returned, once a turn's frames have been taken, so that the buffer stays as long as its
+    /// content.
     private mutating func reclaim() {
         guard position > 0 else { return }
         if position == buffer.count {

@@ -1,8 +1,8 @@
 import JRBase
 import JRJournal
 
-/// A store's directory in memory, written by the real writer and read by the real recovery: what the shell does, without
-/// a disk.
+/// A store's directory in memory, written by the real writer and read by the real recovery: what the shell does,
+/// without a disk.
 struct MemoryStore {
     static let identity = StoreIdentity(high: 0x0011_2233_4455_6677, low: 0x8899_AABB_CCDD_EEFF)
     static let created = WallTime(milliseconds: 1_700_000_000_000)

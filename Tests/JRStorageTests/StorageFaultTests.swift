@@ -46,8 +46,8 @@ struct StorageFaultTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// A life of a store: jobs come and go over several segments, and it ends well. Gives what was answered as stored at
-    /// each step that succeeded, and the first error.
+    /// A life of a store: jobs come and go over several segments, and it ends well. Gives what was answered as stored
+    /// at each step that succeeded, and the first error.
     private func life(_ path: String, _ fault: @escaping StoreFault) -> (known: [[String]], error: StorageError?) {
         var live: [Int] = []
         var known: [[String]] = [[]]

@@ -24,7 +24,7 @@ import Testing
             ("Sources/JRBase/A.swift", "let x = try! f()"), ("Sources/jr/main.swift", "let x = y as! Int"),
             ("Sources/JRCore/A.swift", "    print(1)"), ("Sources/JRBase/A.swift", "_ = Date()"),
             ("Sources/JRBase/A.swift", "/// TO" + "DO: later"), ("Tests/ATests/A.swift", "// FIX" + "ME"),
-            ("Sources/JRSystem/A.swift", "usleep(5)"), ("Sources/JRSystem/A.swift", "fatalError()"),
+            ("Sources/JRReactor/A.swift", "usleep(5)"), ("Sources/JRSystem/A.swift", "fatalError()"),
             ("Sources/JRSystem/A.swift", "unowned(unsafe) let x: A"), ("Sources/JRCore/A.swift", "x.rounded()"),
             ("Tests/ATests/A.swift", "try await Task.sleep(for: .seconds(1))"), ("Tests/ATests/A.swift", "sleep(1)"),
             ("Tests/ATests/A.swift", "nanosleep(&a, nil)"),
@@ -87,12 +87,16 @@ import Testing
             "let a: UnsafeMutablePointer<Int>",
         ]
         for line in unsafe {
-            #expect(Rules.unsafeCode(file("Sources/JRSystem/A.swift", line)).count == 1, "\(line)")
+            #expect(Rules.unsafeCode(file("Sources/JRReactor/A.swift", line)).count == 1, "\(line)")
             #expect(
                 Rules.unsafeCode(file("Sources/JRSystem/A.swift", "// SAFETY: one thread.\n" + line)).isEmpty, "\(line)"
             )
             #expect(Rules.unsafeCode(file("Tests/JRSystemTests/A.swift", line)).isEmpty, "\(line)")
         }
+        let lent = "a.withUnsafeBytes { $0.count }"
+        #expect(Rules.unsafeCode(file("Sources/JRWire/A.swift", lent)).count == 1)
+        #expect(Rules.unsafeCode(file("Sources/JRReactor/A.swift", lent)).isEmpty)
+        #expect(Rules.unsafeCode(file("Sources/JRSystem/A.swift", unsafe[2])).isEmpty)
         let far = "// SAFETY: one thread.\n" + String(repeating: "\n", count: 9) + unsafe[0]
         #expect(Rules.unsafeCode(file("Sources/JRSystem/A.swift", far)).count == 1)
     }
@@ -134,6 +138,7 @@ import Testing
     func tables() {
         let package = #"""
                 library("JRBase"),
+                .library(name: "JRCore", targets: ["JRCore"]),
                 library("JRCore", ["JRBase", "JRWire"]),
                 program(
                     "jr-node", ["JobReactor"],

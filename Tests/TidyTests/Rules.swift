@@ -19,7 +19,7 @@ enum Rules {
         },
         Ban(text: "Thread.sleep", mend: "Set a timer of the reactor.") { $0.isInSources },
         Ban(text: "Task.sleep", mend: "Set a timer of the reactor.") { $0.isInSources },
-        Ban(text: "usleep", mend: "Set a timer of the reactor.") { $0.isInSources },
+        Ban(text: "usleep", mend: "Set a timer of the reactor.") { $0.isInSources && $0.target != "JRSystem" },
         Ban(text: "fatalError(", mend: "Use preconditionFailure with the state and the event in its text.") {
             $0.isInSources
         },
@@ -69,26 +69,28 @@ enum Rules {
     /// The reason why it is safe stands where it is used.
     static func unsafeCode(_ file: SourceFile) -> [Breach] {
         guard file.isSwift, file.isInSources else { return [] }
-        var breaches: [Breach] = []
-        for text in ["@unchecked Sendable", "nonisolated(unsafe)"] {
-            for index in file.code.indices(containing: text) {
-                let near = file.lines[max(0, index - 8)...index]
-                if !near.contains(where: { $0.contains("SAFETY:") }) {
-                    let mend = "Say why that is safe in a '// SAFETY:' comment in the eight lines above."
-                    breaches.append(file.breach(index, "'\(text)' turns the compiler's checks off", mend: mend))
-                }
+        return uncheckedCode(file) + unsafePointers(file)
+    }
+
+    private static func uncheckedCode(_ file: SourceFile) -> [Breach] {
+        ["@unchecked Sendable", "nonisolated(unsafe)"].flatMap { text in
+            file.code.indices(containing: text).compactMap { index in
+                let near = file.lines[max(0, index - 8)..<min(file.lines.count, index + 4)]
+                guard !near.contains(where: { $0.contains("SAFETY:") }) else { return nil }
+                let mend = "Say in a '// SAFETY:' comment above it, or first thing below, why that is right."
+                return file.breach(index, "'\(text)' turns the compiler's checks off", mend: mend)
             }
         }
-        let pointers = [
-            "UnsafeMutable", "UnsafePointer", "UnsafeBuffer", "UnsafeRaw", "withUnsafe", "Unmanaged", "OpaquePointer",
-        ]
-        let uses = pointers.flatMap { file.code.indices(containing: $0) }.min()
-        if let uses, !file.lines.contains(where: { $0.contains("SAFETY:") }) {
-            let mend =
-                "Use arrays, slices and spans, or say in a '// SAFETY:' comment why the pointers of this file are safe."
-            breaches.append(file.breach(uses, "unsafe pointers need a reason", mend: mend))
-        }
-        return breaches
+    }
+
+    /// In a shell, a pointer that is lent to a closure and goes to one system call needs no words.
+    private static func unsafePointers(_ file: SourceFile) -> [Breach] {
+        guard file.target != "JRSystem", !file.lines.contains(where: { $0.contains("SAFETY:") }) else { return [] }
+        let kept = ["UnsafeMutable", "UnsafePointer", "UnsafeBuffer", "UnsafeRaw", "Unmanaged", "OpaquePointer"]
+        let lent = file.isPure ? ["withUnsafe"] : []
+        guard let first = (kept + lent).flatMap({ file.code.indices(containing: $0) }).min() else { return [] }
+        let mend = "Use arrays, slices and spans, or say in a '// SAFETY:' comment why those of this file are safe."
+        return [file.breach(first, "unsafe pointers need a reason", mend: mend)]
     }
 
     static func lineLength(_ file: SourceFile) -> [Breach] {

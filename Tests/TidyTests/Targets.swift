@@ -20,7 +20,9 @@ enum Targets {
     static func dependencies(inPackage text: String) -> [String: Set<String>] {
         var found: [String: Set<String>] = [:]
         for kind in ["library(", "program(", "tests("] {
-            for part in text.components(separatedBy: kind).dropFirst() {
+            let parts = text.components(separatedBy: kind).dropFirst()
+            // Products are declared with a label, targets without.
+            for part in parts where part.drop(while: \.isWhitespace).first == "\"" {
                 // The declaration ends where its parentheses do; none of them has inner ones before its list's end.
                 let declaration = part.prefix { $0 != ")" }
                 let names = declaration.split(separator: "\"", omittingEmptySubsequences: false).enumerated()

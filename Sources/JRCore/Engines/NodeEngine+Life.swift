@@ -3,7 +3,8 @@ import JRWire
 
 /// From ready to the end of an attempt, and what follows from it.
 extension NodeEngine {
-    /// The next attempt to make, or nil when none is ready or allowed. The shell asks until it has had enough for a turn.
+    /// The next attempt to make, or nil when none is ready or allowed. The shell asks until it has had enough for a
+    /// turn.
     public mutating func nextRun(at now: Now) -> RunOrder? {
         guard isRecovered, !isDraining || runsReadyWhileDraining else { return nil }
         while let (handle, lane) = ready.next() {

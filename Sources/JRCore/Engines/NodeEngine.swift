@@ -3,7 +3,7 @@ public import JRWire
 
 /// Stores the jobs it is sent, runs each when its time comes, and tells how it ended.
 ///
-///     job --> storing --(committed)--> scheduled | ready --> running --+--> ended --(outcome acknowledged)--> forgotten
+///     job --> storing --(committed)--> scheduled | ready --> running --+--> ended --(acknowledged)--> forgotten
 ///                                          ^                           |
 ///                                          +---- retry, next period ---+
 ///

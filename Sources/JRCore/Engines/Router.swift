@@ -126,8 +126,8 @@ struct Router: Sendable {
         let key = routes[route].key
         if nodes.isEmpty { return "no node is connected" }
         let known = nodes.sorted { $0.key < $1.key }
-            .map {
-                "\($0.value.name) knows \($0.value.jobs.isEmpty ? "none" : $0.value.jobs.sorted().joined(separator: ", "))"
+            .map { _, node in
+                "\(node.name) knows \(node.jobs.isEmpty ? "none" : node.jobs.sorted().joined(separator: ", "))"
             }
             .joined(separator: "; ")
         if !nodes.values.contains(where: { $0.jobs.contains(key.name) }) {

@@ -3,8 +3,8 @@ import JRSystem
 
 /// Which build of this program is running: what a compiled job file must have been compiled against.
 ///
-/// A job file calls the library inside the program, whose types have no stable layout: compiled against another build it
-/// would load, and then read memory wrongly.
+/// A job file calls the library inside the program, whose types have no stable layout: compiled against another build
+/// it would load, and then read memory wrongly.
 struct BuildIdentity: Sendable, Equatable {
     /// Letters and digits, fit for a symbol.
     let text: String

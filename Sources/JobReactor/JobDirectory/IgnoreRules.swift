@@ -1,7 +1,7 @@
 /// The patterns of a `.jrignore` file, one a line: what of a job directory is no job.
 ///
-/// A pattern is a path below the directory (`notes.txt`), a folder with all that is in it (`fixtures/`), or an ending in
-/// any folder (`*.md`). Empty lines and lines that start with `#` mean nothing.
+/// A pattern is a path below the directory (`notes.txt`), a folder with all that is in it (`fixtures/`), or an ending
+/// in any folder (`*.md`). Empty lines and lines that start with `#` mean nothing.
 struct IgnoreRules: Sendable, Equatable {
     static let none = IgnoreRules()
 

@@ -1,12 +1,11 @@
-import Glibc
 import JRBase
 import JRSystem
 
 /// Compiled job files, kept so that a second start compiles nothing.
 ///
-/// An entry is a folder with the library, a copy of its source and the identity of what made it. All of these are compared
-/// whole before an entry is used; the checksums in its name only find it. Entries appear by rename: one is there complete,
-/// or not at all.
+/// An entry is a folder with the library, a copy of its source and the identity of what made it. All of these are
+/// compared whole before an entry is used; the checksums in its name only find it. Entries appear by rename: one is
+/// there complete, or not at all.
 struct JobCache: Sendable {
     /// What an entry was made of and by.
     struct Key: Sendable, Equatable {
@@ -45,9 +44,7 @@ struct JobCache: Sendable {
         do throws(SystemError) {
             try Files.makeDirectories(path)
             let lock = try Files.open("\(path)/lock", [.readWrite, .create])
-            while flock(lock.raw, LOCK_EX) != 0 {
-                guard errno == EINTR else { throw SystemError(call: "flock", code: errno, subject: path) }
-            }
+            try Files.waitForLock(lock.raw, subject: path)
             try removeUnfinished()
             return lock
         } catch {

@@ -4,8 +4,8 @@ extension JobDirectory {
     /// Where compiled job files are kept when nothing else is said.
     public static let defaultCache = ".jr/cache"
 
-    /// Compiles what is not in the cache, runs the top level of each Swift file, and defines the programs, so that all jobs
-    /// are in `JobRegistry.shared`. Returns their names, sorted.
+    /// Compiles what is not in the cache, runs the top level of each Swift file, and defines the programs, so that all
+    /// jobs are in `JobRegistry.shared`. Returns their names, sorted.
     ///
     /// Blocks while the compiler runs, for about a second a file. Call it once in a process, before a node is started.
     ///

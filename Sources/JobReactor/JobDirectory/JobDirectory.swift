@@ -129,7 +129,8 @@ public struct JobDirectory: Sendable, Equatable {
                 } else {
                     refuse(
                         relativePath, "'\(name)' cannot be the name of a job",
-                        "Rename the file to at most \(Limits.nameBytes) letters, digits and '_.:-', or list it in .jrignore"
+                        "Rename the file to at most \(Limits.nameBytes) letters, digits and '_.:-', "
+                            + "or list it in .jrignore"
                     )
                 }
             } else {

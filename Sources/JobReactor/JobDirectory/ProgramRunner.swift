@@ -4,8 +4,8 @@ import JRReactor
 import JRSystem
 import JRWire
 
-/// Runs program jobs: executables of any language that read their arguments as a JSON object from standard input and may
-/// write a JSON object of changes to standard output.
+/// Runs program jobs: executables of any language that read their arguments as a JSON object from standard input and
+/// may write a JSON object of changes to standard output.
 ///
 /// | exit | means |
 /// |---|---|
@@ -14,8 +14,8 @@ import JRWire
 /// | 100 | failed for good |
 /// | other, or a signal | failed |
 ///
-/// Standard error is the program's log; its last 2 KiB are part of a failure. The program leads a process group of its own,
-/// and is run in the job directory. Belongs to the loop's thread.
+/// Standard error is the program's log; its last 2 KiB are part of a failure. The program leads a process group of its
+/// own, and is run in the job directory. Belongs to the loop's thread.
 final class ProgramRunner {
     /// Bytes of standard output; a program that writes more is stopped.
     static let outputLimit = Limits.argumentBytes
@@ -68,7 +68,8 @@ final class ProgramRunner {
 ///
 /// Not all of it, since a node's settings may hold what a job has no business with, such as the key of the cluster.
 enum ProgramEnvironment {
-    /// Holds further names, separated by commas; `PREFIX*` is all that start so, `*` all but the node's own `JR_` settings.
+    /// Holds further names, separated by commas; `PREFIX*` is all that start so, `*` all but the node's own `JR_`
+    /// settings.
     static let passVariable = "JR_PASS_ENV"
 
     private static let common: Set<String> = [
@@ -86,8 +87,8 @@ enum ProgramEnvironment {
 
 /// One attempt of a program job.
 ///
-/// It is over when the program has ended and its output is complete, which a process that it left behind cannot put off for
-/// long.
+/// It is over when the program has ended and its output is complete, which a process that it left behind cannot put off
+/// for long.
 final class RunningProgram: ConnectionHandler {
     private let before: JobArguments
     private let timeout: Interval?
@@ -116,8 +117,8 @@ final class RunningProgram: ConnectionHandler {
         self.done = done
     }
 
-    /// Asks the program and what it started to end (SIGTERM), and ends them after five seconds (SIGKILL). `done` is called
-    /// as always, with a failure.
+    /// Asks the program and what it started to end (SIGTERM), and ends them after five seconds (SIGKILL). `done` is
+    /// called as always, with a failure.
     func cancel() {
         guard let loop else { return }
         stop(ProgramFailure("the program was cancelled"), on: loop)

@@ -1,37 +1,35 @@
-import Glibc
 import JRSystem
 
 /// A compiled job file in memory. It stays for the life of the process: closures of it are in use.
 struct SharedLibrary {
-    /// The name of the function that holds a file's top-level code. It names the build, so that a library that was compiled
-    /// for another one is found out before any of its code runs.
+    /// The name of the function that holds a file's top-level code. It names the build, so that a library that was
+    /// compiled for another one is found out before any of its code runs.
     static func entryPoint(_ build: BuildIdentity) -> String { "jr_jobs_\(build.text)" }
 
     /// Loads a library and runs the top-level code of its file, on the calling thread.
     ///
     /// - Parameter file: what to call it in messages.
     static func run(_ path: String, of file: JobDirectory.File, _ build: BuildIdentity) throws(JobDirectoryError) {
-        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+        let library: DynamicLibrary
+        do throws(DynamicLibrary.Failure) {
+            library = try DynamicLibrary(path: path)
+        } catch {
             throw JobDirectoryError(
-                what: "the compiled job file of \(file.path) cannot be loaded", why: lastError(),
+                what: "the compiled job file of \(file.path) cannot be loaded", why: error.text,
                 mend: "Remove \(path) and compile it again", exitCode: SystemExit.data)
         }
         try SwiftRuntimes.check(after: file)
-        guard let symbol = dlsym(library, entryPoint(build)) else {
+        guard let symbol = library.symbol(entryPoint(build)) else {
             throw JobDirectoryError(
                 what: "the compiled job file \(file.path) is of another build than this program",
                 mend: "Compile it again, with the jr-node that is to load it: jr-node --jobs DIR --compile-only OUT",
                 exitCode: SystemExit.data)
         }
         typealias Main = @convention(c) (Int32, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> Int32
-        // SAFETY: the compiler was told to give the script's entry function this name, and such a function has this type.
+        // SAFETY: the compiler was told to give the script's entry function this name, and such a function has this
+        // type.
         let main = unsafeBitCast(symbol, to: Main.self)
         _ = main(0, nil)
-    }
-
-    private static func lastError() -> String {
-        // SAFETY: the text is this thread's own and stays until its next call of the dl functions.
-        dlerror().map { String(cString: $0) } ?? "no reason was given"
     }
 }
 

@@ -3,8 +3,8 @@ public import JRWire
 
 /// The arguments of a job: values by name.
 ///
-/// They arrive encoded and are decoded at the first look, so that a job which does not read them costs nothing for them.
-/// A value may be null, bool, int, double, string, bytes, date, array or map (``Value``).
+/// They arrive encoded and are decoded at the first look, so that a job which does not read them costs nothing for
+/// them. A value may be null, bool, int, double, string, bytes, date, array or map (``Value``).
 ///
 ///     args["count"] = 3
 ///     let path = args["path"]?.string
