@@ -134,3 +134,25 @@ public enum LogText {
         piece.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
 }
+
+extension LogText {
+    /// A line of the supervisor in an instance's file: `… * text`, or an object with `event` in place of `text`.
+    public static func appendNote(
+        _ text: String, _ instance: String, _ incarnation: Int, _ format: Policy.Logs.Format, time: [UInt8],
+        to bytes: inout [UInt8]
+    ) {
+        switch format {
+        case .text:
+            bytes.append(contentsOf: time)
+            bytes.append(contentsOf: [UInt8(ascii: " "), supervisorMark, UInt8(ascii: " ")])
+            bytes.append(contentsOf: text.harmless.utf8)
+        case .json:
+            let object: JSON = [
+                "time": .string(String(decoding: time, as: UTF8.self)), "instance": .string(instance),
+                "incarnation": .int(Int64(incarnation)), "event": .string(text),
+            ]
+            object.write(into: &bytes)
+        }
+        bytes.append(UInt8(ascii: "\n"))
+    }
+}

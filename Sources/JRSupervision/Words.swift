@@ -10,8 +10,8 @@ public enum Words {
         return (number < 0 ? "-" : "") + String(digits.reversed())
     }
 
-    /// `1 instance`, `3 instances`
+    /// `1 instance`, `3 instances`, `2 processes`
     public static func count(_ number: Int, _ noun: String) -> String {
-        "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+        "\(grouped(number)) \(noun)\(number == 1 ? "" : noun.hasSuffix("s") ? "es" : "s")"
     }
 }

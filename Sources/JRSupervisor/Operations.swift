@@ -1,0 +1,178 @@
+import JRBase
+import JRJSON
+import JRReactor
+import JRSupervision
+import JRSystem
+
+/// What a client may ask for.
+enum Verb: String, CaseIterable {
+    case status, start, stop, restart, kill, down
+}
+
+/// A request that is answered when what it asked for has come true, or cannot any more.
+final class Operation {
+    enum Goal { case ready, stopped, down }
+
+    let verb: Verb
+    let goal: Goal
+    let positions: [Int]
+    private let client: ControlClientConnection
+
+    init(_ verb: Verb, _ goal: Goal, _ positions: [Int], _ client: ControlClientConnection) {
+        self.verb = verb
+        self.goal = goal
+        self.positions = positions
+        self.client = client
+    }
+
+    func progress(_ text: String) { client.send(["progress": .string(text)]) }
+    func succeed(_ message: String) { client.succeed(["message": .string(message)]) }
+    func fail(_ exitCode: Int32, _ message: String) { client.fail(exitCode, message) }
+}
+
+extension Supervisor {
+    /// Answers one request of a client.
+    func answer(_ request: JSON, _ client: ControlClientConnection) {
+        guard let name = request["verb"]?.string, let verb = Verb(rawValue: name) else {
+            let verbs = Verb.allCases.map(\.rawValue).joined(separator: ", ")
+            return client.fail(ExitCodes.usage, "a request has a \"verb\" of: \(verbs)")
+        }
+        loop.refreshNow()
+        switch verb {
+        case .status:
+            client.succeed(["status": status.json])
+        case .down:
+            let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
+            operations.append(Operation(.down, .down, Array(plan.instances.indices), client))
+            note("down was asked for\(urgency == .drain ? "" : ", now")")
+            tell(.downRequested(urgency))
+        case .start, .stop, .restart, .kill:
+            do throws(SupervisorError) {
+                let positions = try positions(request)
+                try act(verb, positions, request, client)
+            } catch {
+                client.fail(error.exitCode, error.message)
+            }
+        }
+    }
+
+    private func positions(_ request: JSON) throws(SupervisorError) -> [Int] {
+        var found: [Int] = []
+        for name in request["names"]?.array?.compactMap(\.string) ?? [] {
+            let positions = plan.positions(named: name)
+            if positions.isEmpty {
+                throw SupervisorError(
+                    exitCode: ExitCodes.usage, "there is no instance \"\(name)\" here (\(plan.suggestion(for: name)))")
+            }
+            found += positions.filter { !found.contains($0) }
+        }
+        if found.isEmpty { throw SupervisorError(exitCode: ExitCodes.usage, "the names of the instances are missing") }
+        return found
+    }
+
+    private func act(
+        _ verb: Verb, _ positions: [Int], _ request: JSON, _ client: ControlClientConnection
+    ) throws(SupervisorError) {
+        if verb == .kill { return try kill(positions, request, client) }
+        if cluster.goingDown != nil {
+            throw SupervisorError(exitCode: SupervisorError.inUse, "everything is going down")
+        }
+        let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
+        try makeWay(for: verb, positions)
+        let operation = Operation(verb, verb == .stop ? .stopped : .ready, positions, client)
+        operations.append(operation)
+        note("\(verb.rawValue) was asked for: \(names(positions))")
+        switch verb {
+        case .start: tell(.startRequested(positions))
+        case .stop: tell(.stopRequested(positions, urgency))
+        case .restart: tell(.restartRequested(positions, urgency))
+        case .status, .kill, .down: break
+        }
+    }
+
+    /// Two operations on one instance never overlap: a stop puts an end to what goes on, everything else has to wait.
+    private func makeWay(for verb: Verb, _ positions: [Int]) throws(SupervisorError) {
+        for other in operations where other.positions.contains(where: positions.contains) {
+            guard verb == .stop else {
+                throw SupervisorError(
+                    exitCode: SupervisorError.inUse,
+                    "\(other.verb.rawValue) of \(names(other.positions)) goes on; try again when it is done")
+            }
+        }
+        operations.removeAll { other in
+            guard other.positions.contains(where: positions.contains) else { return false }
+            other.fail(SupervisorError.inUse, "a stop of \(names(positions)) came in between")
+            return true
+        }
+    }
+
+    private func kill(
+        _ positions: [Int], _ request: JSON, _ client: ControlClientConnection
+    ) throws(SupervisorError) {
+        guard let number = request["signal"]?.int.flatMap({ Int32(exactly: $0) }), (1...64).contains(number) else {
+            throw SupervisorError(exitCode: ExitCodes.usage, "a \"signal\" is a number from 1 to 64")
+        }
+        let running = positions.filter { cluster.members[$0].machine.pid != nil }
+        guard !running.isEmpty else {
+            throw SupervisorError(exitCode: SupervisorError.unavailable, "\(names(positions)) has no process")
+        }
+        let signal = Signal(number: number)
+        let pids = running.map { "\(plan.instances[$0].name) (pid \(cluster.members[$0].machine.pid ?? 0))" }
+        for position in running { tell(.instance(position, .signalRequested(signal))) }
+        note("kill was asked for: \(signal) to \(names(running))")
+        client.succeed(["message": .string("\(signal) sent to \(pids.joined(separator: ", "))")])
+    }
+
+    func names(_ positions: [Int]) -> String {
+        positions.map { plan.instances[$0].name }.joined(separator: ", ")
+    }
+
+    /// Answers those operations whose end has come.
+    func settleOperations() {
+        operations.removeAll { operation in
+            switch operation.goal {
+            case .down:
+                return false
+            case .stopped:
+                guard operation.positions.allSatisfy({ cluster.members[$0].machine.state.isSettled }) else {
+                    return false
+                }
+                operation.succeed("stopped: \(names(operation.positions))")
+            case .ready:
+                let lost = operation.positions.filter { isLost(cluster.members[$0].machine) }
+                if !lost.isEmpty {
+                    let causes = lost.map { position in
+                        let machine = cluster.members[position].machine
+                        return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)"
+                    }
+                    operation.fail(SupervisorError.unavailable, causes.joined(separator: "\n"))
+                    return true
+                }
+                let isReady = operation.positions.allSatisfy { cluster.members[$0].machine.state.allowsDependents }
+                guard isReady else { return false }
+                operation.succeed("ready: \(names(operation.positions))")
+            }
+            return true
+        }
+    }
+
+    private func isLost(_ machine: InstanceMachine) -> Bool {
+        switch machine.state {
+        case .failed, .crashLooping, .blocked, .stopped: true
+        case .waiting, .starting, .recovering, .ready, .degraded, .backingOff, .draining, .stopping, .finished:
+            machine.readyTimeouts > 0
+        }
+    }
+
+    /// Everything is down: the last answers.
+    func finishOperations() {
+        for operation in operations {
+            if operation.goal == .down || operation.goal == .stopped {
+                operation.succeed("all stopped")
+            } else {
+                operation.fail(SupervisorError.inUse, "everything went down in between")
+            }
+        }
+        operations = []
+    }
+}

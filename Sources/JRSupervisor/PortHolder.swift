@@ -1,0 +1,32 @@
+import JRSupervision
+import JRSystem
+
+/// Who listens where we want to.
+enum PortHolder {
+    private static let longestTable = 64 << 20
+
+    /// `port 5000 is in use by pid 812 (ruby)`; nil when the address is free.
+    static func words(for address: ListenAddress) -> String? {
+        guard address.port != 0 else { return nil }
+        let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
+            (try? Files.read(path, limit: longestTable)).map {
+                ListeningSocket.parse(String(decoding: $0, as: UTF8.self))
+            } ?? []
+        }
+        guard let socket = sockets.first(where: { $0.isInTheWay(of: address) }) else { return nil }
+        return "port \(address.port) is in use by \(holder(of: socket.inode) ?? "a process of another user")"
+    }
+
+    private static func holder(of inode: UInt64) -> String? {
+        let link = "socket:[\(inode)]"
+        for pid in (try? Files.list("/proc")) ?? [] where Int32(pid) != nil {
+            let directory = "/proc/\(pid)/fd"
+            for name in (try? Files.list(directory)) ?? [] where (try? Files.readLink("\(directory)/\(name)")) == link {
+                let program = (try? Files.read("/proc/\(pid)/comm", limit: 256)) ?? []
+                let text = String(decoding: program.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+                return "pid \(pid)" + (text.isEmpty ? "" : " (\(text))")
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,54 @@
+import JRBase
+import JRReactor
+import JRSupervision
+import JRSystem
+
+/// What the shell holds for one instance: its present process with all pipes to it, and its log.
+final class Slot {
+    let log: InstanceLog
+    /// The process of the present incarnation; kept after its end until its group is empty.
+    var child: ChildProcess?
+    var startTime: UInt64?
+    var timer: Handle?
+    /// Where it listens, as it said.
+    var port: Int?
+    /// Its death means that the program is to finish its work and leave.
+    var lifeline: Descriptor?
+    var ready: ReadyPipe?
+    /// Those of an earlier incarnation may be here for a while, until somebody who holds its pipe lets go.
+    private var streams: [OutputStream] = []
+    private var sequences: [LogStream: Int] = [:]
+    private var isPaused = false
+
+    init(log: InstanceLog) {
+        self.log = log
+        log.setPaused = { [weak self] isPaused in self?.setPaused(isPaused) }
+    }
+
+    func add(_ stream: OutputStream) {
+        streams.append(stream)
+        if isPaused { stream.setPaused(true) }
+    }
+
+    func hold(lifeline descriptor: consuming Descriptor) {
+        lifeline = consume descriptor
+    }
+
+    func remove(_ stream: OutputStream) {
+        streams.removeAll { $0 === stream }
+    }
+
+    func childExited() {
+        for stream in streams { stream.childExited() }
+    }
+
+    func nextSequence(_ stream: LogStream) -> Int {
+        sequences[stream, default: 0] += 1
+        return sequences[stream, default: 0]
+    }
+
+    private func setPaused(_ isPaused: Bool) {
+        self.isPaused = isPaused
+        for stream in streams { stream.setPaused(isPaused) }
+    }
+}

@@ -1,0 +1,394 @@
+public import JRBase
+public import JRReactor
+public import JRSupervision
+import JRSystem
+
+/// The shell around the machines: starts and signals processes, reads their pipes, keeps the files of the runtime directory,
+/// and tells the machines what happens. It decides nothing about an instance's life. Belongs to its loop's thread.
+public final class Supervisor {
+    public struct Options: Sendable {
+        /// How long everything may take to be ready; nil waits as long as the instances' own limits let it.
+        public var readyLimit: Interval?
+        /// Whether a start that fails takes everything down again (`--detach`, `--wait`) or goes on with what works.
+        public var endsWhenNotReady: Bool
+
+        public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false) {
+            self.readyLimit = readyLimit
+            self.endsWhenNotReady = endsWhenNotReady
+        }
+    }
+
+    /// What somebody who waits for the start is told, once.
+    public enum Start: Sendable, Equatable {
+        case ready(String)
+        case failed(String)
+    }
+
+    let plan: Plan
+    let runtime: RuntimeDirectory
+    let console: Console
+    let loop: Loop
+    private let lock: RuntimeLock
+    private let options: Options
+    private let events: Outlet
+    let openFiles: ProcessSettings.OpenFileLimit?
+
+    var cluster = ClusterMachine(members: [])
+    var slots: [Slot] = []
+    private var queue = Ring<ClusterEvent>()
+    private var isTelling = false
+    var isStateDirty = false
+    var hasURL = false
+    private var control: ControlServer?
+    var operations: [Operation] = []
+
+    private var startedAt = Instant.zero
+    private var wasReady = false
+    private var startTold = false
+    private var readyTimer: Handle?
+    private var interrupts = 0
+    /// What the end is to be called when nothing worse comes up.
+    private var endCode: Int32 = 0
+    private var isEnding = false
+
+    /// Called once with what became of the start.
+    public var started: ((Start) -> Void)?
+    /// Called once when everything is down and written; the loop can be stopped then.
+    public var ended: ((Loop, Int32) -> Void)?
+
+    public init(
+        plan: Plan, runtime: RuntimeDirectory, lock: RuntimeLock, console: Console, options: Options, loop: Loop
+    ) {
+        self.plan = plan
+        self.runtime = runtime
+        self.lock = lock
+        self.console = console
+        self.options = options
+        self.loop = loop
+        openFiles = try? ProcessSettings.openFileLimit()
+        let file = RotatingFile(path: runtime.supervisorLog, maxSize: 16 << 20, keep: 5)
+        events = Outlet(loop) { file.write($0) }
+    }
+
+    // MARK: Start
+
+    /// Ends what an earlier supervisor left, opens the control socket and starts everything.
+    public func start() throws(SupervisorError) {
+        console.prepare(plan.instances.map(\.name))
+        let record = runtime.readState()
+        try endLeftovers(record)
+        startedAt = loop.refreshNow().instant
+        prepareSlots()
+        var last: [String: Int] = [:]
+        for instance in record?.instances ?? [] {
+            // A supervisor that was killed may have started one more than it could write down.
+            last[instance.name] = instance.incarnation + (lock.followsCrash ? 100 : 0)
+        }
+        cluster = plan.cluster(incarnations: last, seed: SystemRandom.seed())
+        try openControl()
+        watchOrphans()
+        raiseOpenFileLimit()
+        note("\(plan.manifest.name): \(Words.count(plan.instances.count, "instance")), \(runtime.path)")
+        if let limit = options.readyLimit {
+            readyTimer = loop.schedule(after: limit) { [weak self] _ in self?.readyLimitReached(limit) }
+        }
+        tell(.startRequested(Array(plan.instances.indices)))
+    }
+
+    private func endLeftovers(_ record: StateRecord?) throws(SupervisorError) {
+        let leftovers = Leftover.find(runtime: runtime, record: record)
+        guard !leftovers.isEmpty else { return }
+        let words = leftovers.map { "\($0.name) (pid \($0.pid))" }.joined(separator: ", ")
+        note("an earlier supervisor left \(Words.count(leftovers.count, "process")): \(words); ending that first")
+        let left = Leftover.end(leftovers)
+        guard left.isEmpty else {
+            let pids = left.map { "pid \($0.pid) (\($0.name))" }.joined(separator: ", ")
+            throw SupervisorError(
+                exitCode: SupervisorError.inUse,
+                "\(pids) of an earlier supervisor cannot be ended, and a second copy must not run beside it")
+        }
+    }
+
+    private func prepareSlots() {
+        slots = plan.instances.enumerated().map { index, instance in
+            try? Files.makeDirectories(instance.logDirectory, mode: 0o700)
+            let log = InstanceLog(instance, loop)
+            log.report = { [weak self] text in self?.note(index, text) }
+            return Slot(log: log)
+        }
+    }
+
+    private func openControl() throws(SupervisorError) {
+        do {
+            control = try ControlServer(runtime, loop) { [weak self] request, connection in
+                self?.answer(request, connection)
+            }
+        } catch {
+            throw SupervisorError("the control socket cannot be opened", error)
+        }
+    }
+
+    /// Every instance takes a few descriptors here; what children get stays as it was.
+    private func raiseOpenFileLimit() {
+        guard var limit = openFiles, limit.soft < limit.hard else { return }
+        limit.soft = min(limit.hard, 1 << 20)
+        try? ProcessSettings.setOpenFileLimit(limit)
+    }
+
+    /// Descendants that detached themselves come to us when their parents end; nobody else would reap them here.
+    private func watchOrphans() {
+        guard (try? SystemProgram.becomeSubreaper()) != nil else { return }
+        let childEnded: Int32 = 17
+        try? loop.onSignals([childEnded]) { [weak self] loop, _ in
+            // After this turn's own exits, so that only those of strangers are left.
+            loop.soon { _ in self?.reapOrphans() }
+        }
+    }
+
+    private func reapOrphans() {
+        while let pid = Processes.deadChild() {
+            if slots.contains(where: { $0.child?.pid == pid && $0.child?.isRunning == true }) {
+                loop.soon { [weak self] _ in self?.reapOrphans() }
+                return
+            }
+            guard (try? Processes.wait(pid: pid)) != nil else { return }
+        }
+    }
+
+    // MARK: Machines
+
+    /// Tells the machines and does what they say. Events that come out of doing so are told after it, in order.
+    func tell(_ event: ClusterEvent) {
+        queue.append(event)
+        guard !isTelling else { return }
+        isTelling = true
+        while let event = queue.popFirst() {
+            let now = loop.refreshNow().instant
+            for action in cluster.handle(event, at: now) { perform(action.action, action.instance) }
+        }
+        isTelling = false
+        if !isEnding { lookAround() }
+    }
+
+    private func perform(_ action: InstanceAction, _ position: Int) {
+        let slot = slots[position]
+        switch action {
+        case .spawn(let incarnation):
+            queue.append(.instance(position, spawn(position, incarnation)))
+        case .signalGroup(let signal):
+            slot.child?.signalGroup(signal.number)
+        case .signalLeader(let signal):
+            slot.child?.signal(signal.number)
+        case .closeLifeline:
+            slot.lifeline = nil
+        case .armTimer(let serial, let deadline):
+            if let timer = slot.timer { loop.cancel(timer) }
+            slot.timer = loop.schedule(at: deadline) { [weak self] _ in
+                self?.tell(.instance(position, .timerFired(serial: serial)))
+            }
+        case .disarmTimer:
+            if let timer = slot.timer { loop.cancel(timer) }
+            slot.timer = nil
+        case .announce(let change):
+            announce(change, position)
+        }
+    }
+
+    // MARK: What is said
+
+    private func announce(_ change: Change, _ position: Int) {
+        let name = plan.instances[position].name
+        let text = text(of: change, position)
+        let isShown = change.to != .waiting && change.to != .starting
+        if isShown || isConsoleJSON { console.change(position, change, text: text) }
+        let whole = "\(text) [\(change.from.rawValue) -> \(change.to.rawValue)]"
+        slots[position].log.note(whole, incarnation: change.incarnation, time: timestamp())
+        log("\(name) \(whole)")
+        for operation in operations where operation.positions.contains(position) && isShown {
+            operation.progress("\(name) \(text)")
+        }
+        // A new start says anew where it listens only if it was free to choose.
+        if change.to == .ready { writeURL() }
+    }
+
+    private var isConsoleJSON: Bool { console.isJSON }
+
+    private func text(of change: Change, _ position: Int) -> String {
+        switch change.to {
+        case .ready:
+            let machine = cluster.members[position].machine
+            let port = slots[position].port.map { ", port \($0)" } ?? ""
+            let time = machine.startedAt.map { ", in \(Durations.format(loop.now.instant - $0))" } ?? ""
+            let pid = change.pid.map { ", pid \($0)" } ?? ""
+            return "ready\(pid)\(port), incarnation \(change.incarnation)\(time)"
+        case .backingOff: return "died: \(change.cause)"
+        case .crashLooping: return "crash loop: \(change.cause)"
+        case .waiting, .starting, .recovering, .degraded, .blocked, .draining, .stopping, .stopped, .failed, .finished:
+            return "\(change.to.rawValue): \(change.cause)"
+        }
+    }
+
+    func note(_ text: String) {
+        console.note(nil, text)
+        log(text)
+    }
+
+    func note(_ position: Int, _ text: String) {
+        console.note(position, text)
+        log("\(plan.instances[position].name) \(text)")
+    }
+
+    private func log(_ text: String) {
+        let time = timestamp()
+        events.append { LogText.appendNote(text, "", 0, .text, time: time, to: &$0) }
+    }
+
+    private var stamp: (milliseconds: Int64, text: [UInt8]) = (-1, [])
+
+    func timestamp() -> [UInt8] {
+        let wall = loop.now.wall
+        if wall.milliseconds != stamp.milliseconds { stamp = (wall.milliseconds, Array(Dates.format(wall).utf8)) }
+        return stamp.text
+    }
+
+    // MARK: Start and end as a whole
+
+    /// Looks whether something that is waited for has come.
+    private func lookAround() {
+        settleOperations()
+        if cluster.goingDown != nil {
+            if cluster.isSettled { end() }
+            return
+        }
+        lookAtStart()
+        let states = cluster.members.map(\.machine.state)
+        // With everything over and nothing stopped by hand there is nothing left to supervise.
+        if cluster.goingDown == nil, cluster.isSettled, !states.contains(.stopped) {
+            let failed = states.contains(.failed)
+            note(failed ? "nothing is left to run, and not all went well" : "everything has finished")
+            endCode = failed ? SupervisorError.unavailable : 0
+            end()
+        }
+    }
+
+    private func lookAtStart() {
+        switch cluster.verdict {
+        case .pending:
+            break
+        case .ready:
+            if !wasReady {
+                wasReady = true
+                let time = Durations.format(loop.now.instant - startedAt)
+                note("all ready in \(time)")
+                tellStart(
+                    .ready("\(plan.manifest.name): \(Words.count(plan.instances.count, "instance")) ready in \(time)"))
+            }
+        case .failed(let positions):
+            if !startTold, options.endsWhenNotReady { startFailed(positions) }
+        }
+    }
+
+    private func readyLimitReached(_ limit: Interval) {
+        guard !startTold, case .pending(let positions) = cluster.verdict else { return }
+        note("not all ready within \(Durations.format(limit))")
+        startFailed(positions)
+    }
+
+    private func startFailed(_ positions: [Int]) {
+        let reasons = positions.prefix(10).map { position in
+            let machine = cluster.members[position].machine
+            return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)"
+        }
+        let more = positions.count > 10 ? "\nand \(positions.count - 10) more" : ""
+        endCode = SupervisorError.unavailable
+        tellStart(.failed(reasons.joined(separator: "\n") + more))
+        note("not everything came up: taking everything down again")
+        tell(.downRequested(.drain))
+    }
+
+    private func tellStart(_ start: Start) {
+        guard !startTold else { return }
+        startTold = true
+        if let readyTimer { loop.cancel(readyTimer) }
+        started?(start)
+    }
+
+    /// Ctrl-C, or a signal to the supervisor: the first drains, the second signals, the third kills.
+    public func interrupt(signal: Int32) {
+        interrupts += 1
+        let isFirst = interrupts == 1 && cluster.goingDown == nil
+        if isFirst {
+            note("stopping, with time for the work in progress; once more: TERM now, and once more: KILL")
+        }
+        // A service that was up and was asked to leave has done its work; anything else was cut off.
+        if endCode == 0, !wasReady || !isFirst { endCode = 128 + signal }
+        let urgency: Urgency = isFirst ? .drain : (cluster.goingDown ?? .drain) == .drain ? .terminate : .kill
+        if !isFirst { note(urgency == .terminate ? "TERM to everything" : "KILL to everything") }
+        tell(.downRequested(urgency))
+    }
+
+    private func end() {
+        guard !isEnding else { return }
+        isEnding = true
+        let strays = Leftover.find(runtime: runtime, record: nil)
+        if !strays.isEmpty {
+            let words = strays.map { "pid \($0.pid) (of \($0.name))" }.joined(separator: ", ")
+            note("ending what had detached itself: \(words)")
+            for stray in Leftover.end(strays) { note("pid \(stray.pid) cannot be ended") }
+        }
+        if endCode == 0, cluster.members.contains(where: { $0.machine.state == .failed }) {
+            endCode = SupervisorError.unavailable
+        }
+        tellStart(.failed("stopped before everything was ready"))
+        note("all stopped")
+        writeState()
+        if hasURL { try? Files.remove(runtime.urlFile) }
+        finishOperations()
+        control?.close()
+        flushAll()
+    }
+
+    /// Gives what is still to be written a little time; a console that is blocked does not keep the supervisor.
+    private func flushAll() {
+        var open = slots.count + 2
+        let done = { [weak self] (loop: Loop) in
+            open -= 1
+            guard open == 0, let self else { return }
+            self.lock.endCleanly()
+            self.ended?(loop, self.endCode)
+            self.ended = nil
+        }
+        console.flush(patience: .milliseconds(500), then: done)
+        for flush in slots.map({ slot in slot.log.flush }) + [events.flush] { patiently(flush, done) }
+    }
+
+    private func patiently(_ flush: (@escaping (Loop) -> Void) -> Void, _ done: @escaping (Loop) -> Void) {
+        var isDone = false
+        let once = { (loop: Loop) in
+            if !isDone { done(loop) }
+            isDone = true
+        }
+        let timer = loop.schedule(after: .seconds(2 as Int64), once)
+        flush { loop in
+            loop.cancel(timer)
+            once(loop)
+        }
+    }
+
+    // MARK: Status
+
+    var status: ClusterStatus {
+        let instances = plan.instances.indices.map { index in
+            let machine = cluster.members[index].machine
+            var status = InstanceStatus(
+                name: plan.instances[index].name, state: machine.state, cause: machine.cause,
+                incarnation: machine.incarnation, restarts: machine.restarts)
+            status.pid = machine.pid
+            status.port = slots[index].port ?? addresses()[plan.instances[index].entry.name]?.port
+            status.uptimeSeconds = machine.startedAt.map { (loop.now.instant - $0).seconds }
+            status.lastExit = machine.lastExitWords
+            return status
+        }
+        return ClusterStatus(cluster: plan.manifest.name, supervisorPid: SystemProgram.pid, instances: instances)
+    }
+}
