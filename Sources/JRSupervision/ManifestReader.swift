@@ -96,6 +96,7 @@ private struct ManifestDraft {
         entry.policy = reader.policy(over: defaults)
         entry.environment = environment(&reader)
         if let directory = reader.string("workingDirectory") { entry.workingDirectory = directory }
+        entry.places["name"] = member.keyPosition
         for key in ["command", "jobs", "workingDirectory"] {
             if let value = reader.value(key) { entry.places[key] = value.array?.first?.position ?? value.position }
         }

@@ -33,6 +33,7 @@ public enum Procfile {
                             "the name \"\(entry.name)\" is taken by a line above", at: position, length: line.count))
                 } else {
                     manifest.entries.append(entry)
+                    manifest.entries[manifest.entries.count - 1].places["name"] = position
                 }
             case .failure(let refusal):
                 problems.append(ManifestProblem(refusal.message, at: position, length: line.count))

@@ -12,6 +12,8 @@ public struct InstanceStatus: Sendable, Equatable {
     public var restarts: Int
     public var uptimeSeconds: Double?
     public var lastExit: String?
+    /// Its log file.
+    public var log: String?
 
     public init(name: String, state: InstanceState, cause: String, incarnation: Int, restarts: Int) {
         self.name = name
@@ -27,7 +29,7 @@ public struct InstanceStatus: Sendable, Equatable {
             "incarnation": .int(Int64(incarnation)), "pid": pid.map { .int(Int64($0)) } ?? .null,
             "port": port.map { .int(Int64($0)) } ?? .null, "restarts": .int(Int64(restarts)),
             "uptimeSeconds": uptimeSeconds.map { .double($0) } ?? .null,
-            "lastExit": lastExit.map { .string($0) } ?? .null,
+            "lastExit": lastExit.map { .string($0) } ?? .null, "log": log.map { .string($0) } ?? .null,
         ]
     }
 
@@ -44,6 +46,7 @@ public struct InstanceStatus: Sendable, Equatable {
         port = json["port"]?.int.flatMap { Int(exactly: $0) }
         uptimeSeconds = json["uptimeSeconds"]?.double
         lastExit = json["lastExit"]?.string
+        log = json["log"]?.string
     }
 }
 

@@ -69,7 +69,7 @@ public struct RuntimeDirectory: Sendable, Equatable {
 }
 
 /// The right to be the only supervisor of a runtime directory. It ends with the process, however that ends.
-public final class RuntimeLock {
+public final class RuntimeLock: Sendable {
     private let descriptor: Descriptor
     /// Whether the supervisor before this one ended without saying so.
     public let followsCrash: Bool

@@ -387,6 +387,7 @@ public final class Supervisor {
             status.port = slots[index].port ?? addresses()[plan.instances[index].entry.name]?.port
             status.uptimeSeconds = machine.startedAt.map { (loop.now.instant - $0).seconds }
             status.lastExit = machine.lastExitWords
+            status.log = slots[index].log.path
             return status
         }
         return ClusterStatus(cluster: plan.manifest.name, supervisorPid: SystemProgram.pid, instances: instances)

@@ -1,1 +1,51 @@
-// placeholder
+import JRBase
+import JRCommandLine
+import JRSupervision
+import JRSupervisor
+import JRSystem
+
+/// Runs one verb and gives the exit code.
+func run(_ command: ParsedCommand) throws -> Int32 {
+    switch command.verb {
+    case "up": try UpVerb(command).run()
+    case "check": try check(command)
+    case "status": try StatusVerb.run(command)
+    case "logs": try LogsVerb(command).run()
+    case "start", "stop", "restart", "kill", "down": try OperationVerb.run(command)
+    default: preconditionFailure("the table has a verb that nobody runs: \(command.verb ?? "none")")
+    }
+}
+
+func check(_ command: ParsedCommand) throws(SupervisorError) -> Int32 {
+    let file = try ManifestFile(command.argument(0), runtime: command.value("runtime"))
+    Standard.write(Standard.output, "\(file.plan.manifest.name): right\n")
+    for instance in file.plan.instances {
+        let after = instance.after.map { file.plan.instances[$0].name }
+        let order = after.isEmpty ? "" : "   after \(after.joined(separator: ", "))"
+        Standard.write(Standard.output, "  \(instance.name)\(order)\n")
+    }
+    return ExitCode.ok.rawValue
+}
+
+func fail(_ text: String, _ code: Int32) -> Never {
+    Standard.write(Standard.error, text.hasSuffix("\n") ? text : text + "\n")
+    SystemProgram.exit(code)
+}
+
+SystemProgram.ignoreBrokenPipes()
+do {
+    switch try commandLine.parse(Array(CommandLine.arguments.dropFirst()), environment: SystemProgram.environment) {
+    case .answer(let text):
+        Standard.write(Standard.output, text.hasSuffix("\n") ? text : text + "\n")
+    case .command(let command):
+        SystemProgram.exit(try run(command))
+    }
+} catch let error as UsageError {
+    fail(commandLine.text(for: error), ExitCode.usage.rawValue)
+} catch let error as SupervisorError {
+    // The report on a manifest has its own beginnings of lines.
+    let isReport = error.exitCode == SupervisorError.configuration
+    fail(isReport ? error.message : "jr-supervisor: \(error.message)", error.exitCode)
+} catch {
+    fail("jr-supervisor: \(error)", ExitCode.software.rawValue)
+}

@@ -1,0 +1,64 @@
+import JRCommandLine
+
+/// The command line of `jr-supervisor`.
+let commandLine = CommandLineSpec(
+    program: "jr-supervisor", version: "0.1.0",
+    summary: "Start the distributors, nodes and programs of a cluster, keep them running, and route their logs",
+    verbs: [
+        VerbSpec(
+            "up", "Start everything and stay in the foreground with the logs", arguments: [manifest],
+            options: [
+                .flag(
+                    "detach", short: "d",
+                    "Return once everything is ready; exit 69 with the reason if it does not get there"),
+                .option("wait", value: "DURATION", "Take everything down again, exit 69, if it is not ready by then"),
+                .option(
+                    "only", value: "NAME", "Start this entry and what it depends on; may be given again",
+                    isRepeatable: true),
+                .flag("quiet", short: "q", "Show the supervisor's own lines, not those of children"),
+                .flag("json", "Show events and lines as JSON objects, one a line"),
+                .flag("no-color", "No colours"),
+            ],
+            details: """
+                Ctrl-C stops everything, with time for the work in progress; twice sends TERM at once, three times KILL.
+                Without MANIFEST, cluster.json or Procfile of this directory is read.
+                """),
+        VerbSpec(
+            "check", "Read a manifest or Procfile and say everything that is wrong with it", arguments: [manifest]),
+        VerbSpec(
+            "status", "Show every instance; exit 0 all ready, 3 some not, 4 no supervisor here",
+            options: [.flag("json", "Show it as one JSON object"), .flag("no-color", "No colours")]),
+        VerbSpec(
+            "logs", "Show the ends of log files",
+            arguments: [.repeated("NAME", "Instances or entries; all without one")],
+            options: [
+                .flag("follow", short: "f", "Go on with what comes"),
+                .option("lines", short: "n", value: "N", "How many lines of each instance", default: "100"),
+                .flag("json", "Show every line as a JSON object"),
+                .flag("no-color", "No colours"),
+            ]),
+        VerbSpec("start", "Start what is stopped or failed, and wait until it is ready", arguments: [names]),
+        VerbSpec("stop", "Stop, with time for the work in progress, and wait", arguments: [names], options: [now]),
+        VerbSpec("restart", "Stop and start again, and wait until it is ready", arguments: [names], options: [now]),
+        VerbSpec(
+            "kill", "Send a signal to a process; what dies of it is restarted like after any death",
+            arguments: [
+                .required("NAME", "An instance or entry"),
+                .optional("SIGNAL", "Such as TERM, HUP or 9; KILL without it"),
+            ]),
+        VerbSpec("down", "Stop everything and the supervisor, and wait", options: [now]),
+    ],
+    options: [
+        .option("runtime", value: "DIR", "The runtime directory, in place of the manifest's or the nearest .jr")
+    ],
+    details: """
+        Examples:
+          jr-supervisor up                    start the cluster of cluster.json here
+          jr-supervisor up --detach           the same in the background
+          jr-supervisor logs worker -f        follow the logs of all workers
+          jr-supervisor kill worker.1         see worker.1 come back
+        """)
+
+private let manifest = ArgumentSpec.optional("MANIFEST", "cluster.json, a Procfile, or the directory with one")
+private let names = ArgumentSpec.repeated("NAME", "Instances (worker.1) or entries (worker)", atLeast: 1)
+private let now = OptionSpec.flag("now", "TERM now, without waiting for the work in progress")

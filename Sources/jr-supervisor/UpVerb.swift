@@ -1,0 +1,89 @@
+import JRBase
+import JRCommandLine
+import JRJSON
+import JRReactor
+import JRSupervision
+import JRSupervisor
+import JRSystem
+
+/// `up`: in the foreground, or behind `--detach`.
+struct UpVerb {
+    let command: ParsedCommand
+    private let limit: Interval?
+
+    init(_ command: ParsedCommand) throws(UsageError) {
+        self.command = command
+        limit = try command.value("wait", Durations.parse)
+    }
+
+    func run() throws(SupervisorError) -> Int32 {
+        // The program in the background, which answers to the one that started it.
+        let starter = Detached.starter
+        do throws(SupervisorError) {
+            let only = command.values("only")
+            let file = try ManifestFile(
+                command.argument(0), runtime: command.value("runtime"), only: only.isEmpty ? nil : only)
+            try file.runtime.make()
+            if command.flag("detach"), starter == nil {
+                return try Detached.start(file.runtime, json: command.flag("json"))
+            }
+            let lock = try RuntimeLock(file.runtime)
+            try supervise(file, lock, starter)
+        } catch {
+            starter?.tell(.failed(error.message), exitCode: error.exitCode)
+            throw error
+        }
+        return ExitCode.ok.rawValue
+    }
+
+    /// Runs the loop; the program ends from within it.
+    private func supervise(_ file: ManifestFile, _ lock: RuntimeLock, _ starter: Detached?) throws(SupervisorError) {
+        let reactor: Reactor
+        do {
+            reactor = try Reactor(name: "supervisor")
+        } catch {
+            throw SupervisorError(exitCode: ExitCode.software.rawValue, "no event loop: \(error)")
+        }
+        let isDetached = starter != nil
+        let options = Supervisor.Options(
+            readyLimit: limit, endsWhenNotReady: isDetached || limit != nil)
+        let style = style(isDetached: isDetached)
+        let showsChildren = !command.flag("quiet")
+        reactor.run { loop in
+            let console = Console(loop, descriptor: Standard.output, style: style, showsChildren: showsChildren)
+            let supervisor = Supervisor(
+                plan: file.plan, runtime: file.runtime, lock: lock, console: console, options: options, loop: loop)
+            supervisor.started = { start in
+                starter?.tell(start, exitCode: ExitCode.unavailable.rawValue)
+                if !isDetached, case .failed(let reasons) = start, options.endsWhenNotReady {
+                    Standard.write(Standard.error, "jr-supervisor: not ready:\n\(reasons)\n")
+                }
+            }
+            // Holds the supervisor as well, for as long as it runs.
+            supervisor.ended = { [supervisor] _, code in
+                _ = supervisor
+                SystemProgram.exit(code)
+            }
+            do {
+                try loop.onSignals([Signals.interrupt, Signals.terminate, Signals.hangup]) { _, signal in
+                    supervisor.interrupt(signal: signal)
+                }
+                try supervisor.start()
+            } catch let error as SupervisorError {
+                starter?.tell(.failed(error.message), exitCode: error.exitCode)
+                fail("jr-supervisor: \(error.message)", error.exitCode)
+            } catch {
+                fail("jr-supervisor: \(error)", ExitCode.software.rawValue)
+            }
+        }
+    }
+
+    private func style(isDetached: Bool) -> Console.Style {
+        if isDetached { return .none }
+        if command.flag("json") { return .json }
+        let style = Style(
+            isTerminal: Standard.isTerminal(Standard.output), environment: SystemProgram.environment,
+            noColor: command.flag("no-color"))
+        return .text(colors: style.isOn)
+    }
+}
