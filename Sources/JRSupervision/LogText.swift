@@ -24,8 +24,8 @@ public struct LogOrigin: Sendable {
 public enum LogText {
     // MARK: Files
 
-    /// In a file of the format `text`, what follows the time tells who wrote the line: a child's can only be the first two,
-    /// so that no child can put words into the supervisor's mouth.
+    /// In a file of the format `text`, what follows the time tells who wrote the line: a child's can only be the first
+    /// two, so that no child can put words into the supervisor's mouth.
     public static let outMark = UInt8(ascii: "|")
     public static let errMark = UInt8(ascii: "!")
     public static let supervisorMark = UInt8(ascii: "*")

@@ -4,7 +4,8 @@ public import JRReactor
 import JRSupervision
 import JRSystem
 
-/// What is shown while a supervisor runs in the foreground: lines of children and of the supervisor, each with its prefix.
+/// What is shown while a supervisor runs in the foreground: lines of children and of the supervisor, each with its
+/// prefix.
 ///
 /// A console that does not take what it is given stops nobody: what does not fit is left out, counted, and said.
 public final class Console {

@@ -38,7 +38,8 @@ public struct LogLine: Sendable, Equatable {
     }
 }
 
-/// Reads log files from their ends on, across their being put aside. A reader of its own: the supervisor has no part in it.
+/// Reads log files from their ends on, across their being put aside. A reader of its own: the supervisor has no part
+/// in it.
 public final class LogFollower {
     private static let blockBytes = 64 * 1024
     private static let bytesPerRound = 1 << 20

@@ -17,7 +17,8 @@ public struct ManifestFile: Sendable {
     ///   - path: As the user gave it; a directory stands for the manifest in it, nil for the one in this directory.
     ///   - runtime: Takes the place of the manifest's `runtimeDirectory`; relative to the working directory.
     ///   - only: Names of entries; nil for all.
-    /// - Throws: Exit code 66 without a file, 77 for one that others could have changed, 78 with everything that is wrong.
+    /// - Throws: Exit code 66 without a file, 77 for one that others could have changed, 78 with everything that is
+    ///   wrong.
     public init(_ path: String?, runtime: String? = nil, only: [String]? = nil) throws(SupervisorError) {
         let path = try ManifestFile.find(path)
         let source = try ManifestFile.read(path)
@@ -114,8 +115,8 @@ public struct ManifestFile: Sendable {
 }
 
 extension RuntimeDirectory {
-    /// The runtime directory that a verb without a manifest means: the one that is named, else that of the supervisor this
-    /// program runs under, else `.jr`, or the one a `cluster.json` names, here or in the nearest directory above.
+    /// The runtime directory that a verb without a manifest means: the one that is named, else that of the supervisor
+    /// this program runs under, else `.jr`, or the one a `cluster.json` names, here or in the nearest directory above.
     public static func find(option: String?) throws(SupervisorError) -> RuntimeDirectory {
         let here = (try? Files.currentDirectory()) ?? "/"
         if let option { return RuntimeDirectory(path: Paths.resolve(option, in: here)) }

@@ -3,8 +3,8 @@ import JRReactor
 
 /// Bytes on their way to where writing may block: a log file, the console.
 ///
-/// The loop only appends; threads of the pool write, one batch of this outlet at a time and in order. Nobody ever waits for
-/// an outlet: its owner looks at ``waitingBytes`` and decides what happens to more.
+/// The loop only appends; threads of the pool write, one batch of this outlet at a time and in order. Nobody ever
+/// waits for an outlet: its owner looks at ``waitingBytes`` and decides what happens to more.
 final class Outlet {
     private let loop: Loop
     /// Blocks until the batch is written; the answer is how many lines of it are lost.

@@ -29,8 +29,9 @@ public struct RuntimeDirectory: Sendable, Equatable {
             guard status.userID == SystemProgram.userID else {
                 throw SupervisorError(
                     exitCode: SupervisorError.permission,
-                    "the runtime directory \(path) belongs to user \(status.userID), not to user \(SystemProgram.userID) who runs"
-                        + " this: give another one as \"runtimeDirectory\" in the manifest")
+                    "the runtime directory \(path) belongs to user \(status.userID), not to user"
+                        + " \(SystemProgram.userID) who runs this: give another one as \"runtimeDirectory\" in the manifest"
+                )
             }
             if status.mode & 0o077 != 0 { try Files.setMode(path, 0o700) }
             try Files.makeDirectories(logs, mode: 0o700)
@@ -53,8 +54,8 @@ public struct RuntimeDirectory: Sendable, Equatable {
         return StateRecord(json)
     }
 
-    /// Replaced as a whole, so that a reader never sees half of it. Not synced: it has to survive this process, and after
-    /// the machine's own end there is no process left of which it could tell.
+    /// Replaced as a whole, so that a reader never sees half of it. Not synced: it has to survive this process, and
+    /// after the machine's own end there is no process left of which it could tell.
     func write(_ state: StateRecord) throws(SystemError) {
         let temporary = stateFile + ".tmp"
         try Files.write(temporary, Array((state.json.text(.compact) + "\n").utf8))

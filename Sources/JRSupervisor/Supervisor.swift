@@ -3,8 +3,9 @@ public import JRReactor
 public import JRSupervision
 import JRSystem
 
-/// The shell around the machines: starts and signals processes, reads their pipes, keeps the files of the runtime directory,
-/// and tells the machines what happens. It decides nothing about an instance's life. Belongs to its loop's thread.
+/// The shell around the machines: starts and signals processes, reads their pipes, keeps the files of the runtime
+/// directory, and tells the machines what happens. It decides nothing about an instance's life. Belongs to its loop's
+/// thread.
 public final class Supervisor {
     public struct Options: Sendable {
         /// How long everything may take to be ready; nil waits as long as the instances' own limits let it.

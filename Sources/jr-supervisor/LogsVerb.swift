@@ -67,10 +67,11 @@ struct LogsVerb {
             let matching = exact.isEmpty ? files.filter { LogsVerb.entry(of: $0.name) == name } : exact
             guard !matching.isEmpty else {
                 let known = files.map(\.name)
-                let hint = Names.nearest(to: name, among: known).map { "did you mean \"\($0)\"?" }
+                let nearest = Names.nearest(to: name, among: known).map { "did you mean \"\($0)\"?" }
+                let hint = nearest ?? "there is: " + known.joined(separator: ", ")
                 throw SupervisorError(
                     exitCode: ExitCode.usage.rawValue,
-                    "there is no log of \"\(Terminal.escape(name))\" (\(hint ?? "there is: " + known.joined(separator: ", ")))"
+                    "there is no log of \"\(Terminal.escape(name))\" (\(hint))"
                 )
             }
             found += matching.filter { file in !found.contains { $0.name == file.name } }

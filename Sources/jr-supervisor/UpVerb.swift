@@ -18,7 +18,7 @@ struct UpVerb {
 
     func run() throws(SupervisorError) -> Int32 {
         // The program in the background, which answers to the one that started it.
-        let starter = Detached.starter
+        let starter = Starter.ofThisProgram
         do throws(SupervisorError) {
             let only = command.values("only")
             let file = try ManifestFile(
@@ -37,7 +37,7 @@ struct UpVerb {
     }
 
     /// Runs the loop; the program ends from within it.
-    private func supervise(_ file: ManifestFile, _ lock: RuntimeLock, _ starter: Detached?) throws(SupervisorError) {
+    private func supervise(_ file: ManifestFile, _ lock: RuntimeLock, _ starter: Starter?) throws(SupervisorError) {
         let reactor: Reactor
         do {
             reactor = try Reactor(name: "supervisor")
