@@ -92,7 +92,9 @@ final class EnqueueMany: Sendable {
     }
 
     private func take(_ line: [UInt8], _ number: Int, isTooLong: Bool) {
-        if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }) { return }
+        if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }) {
+            return
+        }
         if isTooLong {
             return refuse("line \(number) is longer than \(Self.lineBytes) bytes; skipped, the others run")
         }
@@ -108,7 +110,9 @@ final class EnqueueMany: Sendable {
             let encoded = JobArguments(encoded: arguments.encoded)
             session.reactor.execute { _ in self.enqueue(encoded, number) }
         } catch {
-            refuse("line \(number), column \(error.position.column): \(error.message); wanted: \(error.expected). Skipped, the others run")
+            refuse(
+                "line \(number), column \(error.position.column): \(error.message); wanted: \(error.expected). Skipped, the others run"
+            )
         }
     }
 
@@ -182,7 +186,9 @@ final class EnqueueMany: Sendable {
         guard now.isAtEnd, now.underWay == 0 else { return }
         clearProgress()
         var parts = ["\(now.finished) \(waits ? "ended" : "stored")"]
-        if !now.accepted.isEmpty { parts.append("\(now.accepted.count) in the distributor's memory until a node takes them") }
+        if !now.accepted.isEmpty {
+            parts.append("\(now.accepted.count) in the distributor's memory until a node takes them")
+        }
         if now.failed > 0 { parts.append("\(now.failed) of them failed") }
         if now.refused > 0 { parts.append("\(now.refused) refused") }
         if now.malformed > 0 { parts.append("\(now.malformed) lines malformed") }
@@ -197,7 +203,8 @@ final class EnqueueMany: Sendable {
         let bar = ProgressBar(
             done: now.finished, total: now.isAtEnd ? now.lines : nil, failed: now.failed,
             elapsed: SystemClock.instant() - started)
-        _ = Standard.write(Standard.error, "\r" + bar.line(width: Standard.terminalWidth(Standard.error) ?? 80) + "\u{1B}[K")
+        _ = Standard.write(
+            Standard.error, "\r" + bar.line(width: Standard.terminalWidth(Standard.error) ?? 80) + "\u{1B}[K")
         loop.schedule(after: .milliseconds(100)) { loop in self.tick(loop) }
     }
 

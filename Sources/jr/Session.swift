@@ -45,7 +45,9 @@ final class Session: Sendable {
                                 + "or start it with 'jr-supervisor up'")
                         Console.exit(69)
                     }
-                    if !wasBroken { Console.note("the connection to \(address) broke (\(reason)); waiting for it to return") }
+                    if !wasBroken {
+                        Console.note("the connection to \(address) broke (\(reason)); waiting for it to return")
+                    }
                 }
             }
         }

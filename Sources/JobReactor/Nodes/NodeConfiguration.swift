@@ -1,6 +1,6 @@
 public import JRBase
 public import JRCore
-public import JRStorage
+import JRStorage
 public import JRSystem
 
 /// How a node is set up.
@@ -37,12 +37,27 @@ public enum StorageChoice: Sendable, Equatable {
     /// Nothing on disk: jobs do not outlive the node.
     case memory
     /// An append-only file of our own in this directory.
-    case journal(directory: String, sync: StorageSync)
+    case journal(directory: String, sync: Sync)
+
+    /// When a journal makes what was written reach the disk.
+    public enum Sync: Sendable, Equatable {
+        /// Before anything is acknowledged.
+        case always
+        /// At most this long after it was written: a power cut takes what is younger.
+        case interval(Interval)
+        /// When the operating system likes.
+        case never
+    }
 
     func make() -> any JobStorage {
         switch self {
         case .memory: MemoryStorage()
-        case .journal(let directory, let sync): JournalStorage(directory: directory, sync: sync)
+        case .journal(let directory, let sync):
+            switch sync {
+            case .always: JournalStorage(directory: directory, sync: .always)
+            case .interval(let interval): JournalStorage(directory: directory, sync: .interval(interval))
+            case .never: JournalStorage(directory: directory, sync: .never)
+            }
         }
     }
 }

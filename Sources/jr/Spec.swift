@@ -1,0 +1,62 @@
+import JRCommandLine
+
+/// The one table of `jr`'s verbs and options.
+enum Spec {
+    static let json = OptionSpec.flag("json", "Print JSON: a value, or a line for each row")
+
+    static let jr = CommandLineSpec(
+        program: "jr", version: "0.1.0", summary: "Enqueue jobs and look at them.",
+        verbs: [enqueue, list, show, nodes, stats],
+        options: [
+            .option(
+                "url", value: "URL",
+                "The distributor, as jr://HOST:PORT. Without it: JR_URL, else the cluster in .jr of this folder or one above",
+                environment: "JR_URL")
+        ])
+
+    private static let enqueue = VerbSpec(
+        "enqueue", "Enqueue a job, or many.",
+        arguments: [
+            .required("NAME", "The job's name"),
+            .repeated("KEY=VALUE", "An argument: KEY=text, or KEY:=JSON for numbers, lists and the like"),
+        ],
+        options: [
+            .option("args", value: "JSON", "The arguments as a JSON object"),
+            .option("args-file", value: "FILE", "The arguments as a JSON object in a file"),
+            .option("many", value: "FILE", "A job for each line, a JSON object of arguments; '-' is standard input"),
+            .option("after", value: "TIME", "Run it this much later, such as 20s"),
+            .option("run-at", value: "DATE", "Run it at a time, such as 2026-11-23T08:15:04Z"),
+            .option("period", value: "TIME", "Run it again this long after the end of each run"),
+            .option("node", value: "NODE", "Prefer this node", isRepeatable: true),
+            .option("not-node", value: "NODE", "Never run it on this node", isRepeatable: true),
+            .flag("strict", "Wait for the preferred node rather than run elsewhere"),
+            .flag("defer", "Run it on the node's thread pool"),
+            .option("max-attempts", value: "COUNT", "Attempts before it counts as failed"),
+            .option("id", value: "ID", "An id or any text as a key: the same key is the same job"),
+            .flag("wait", "Wait for the end, and print the resulting arguments as JSON"),
+        ],
+        details: """
+            Prints the job's id, or with --wait the resulting arguments as JSON. With --many and --wait, one line of \
+            result for each job as it ends; those that failed have the key "error".
+
+            Exit codes: 0 done; 1 the job (or one of many) failed; 65 a job or a line was refused; 69 no distributor; \
+            75 the distributor is full, try again.
+            """)
+
+    private static let list = VerbSpec(
+        "list", "List the jobs that nodes and the distributor hold.",
+        options: [
+            .option("node", value: "NODE", "Only those of a node"),
+            .option(
+                "status", value: "STATUS", "Only those of a status",
+                choices: ["new", "in progress", "queued", "complete", "error", "failed", "cancelled"]),
+            .option("limit", value: "COUNT", "At the most so many", default: "1000"), json,
+        ])
+
+    private static let show = VerbSpec(
+        "show", "Show all that is known of a job.", arguments: [.required("ID", "The job's id or key")],
+        options: [json])
+
+    private static let nodes = VerbSpec("nodes", "List the connected nodes and the jobs they know.", options: [json])
+    private static let stats = VerbSpec("stats", "Show counts of the distributor and its nodes.", options: [json])
+}
