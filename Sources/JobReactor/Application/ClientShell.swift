@@ -14,6 +14,8 @@ final class ClientShell: PeerLinkOwner {
     private var local: (distributor: DistributorShell, link: LinkID)?
     private var nextLink = 1
     private var isTurnPlanned = false
+    /// Itself, from start to stop.
+    private var whileRunning: ClientShell?
     private var observers: [JobID: JobObserver] = [:]
     private var answers: [UInt32: (Result<Value, JobReactorError>) -> Void] = [:]
 
@@ -35,6 +37,7 @@ final class ClientShell: PeerLinkOwner {
             },
             failed: { [weak self] reason, wait in self?.observe(.disconnected(reason: reason, retryAfter: wait)) })
         self.dialler = dialler
+        whileRunning = self
         dialler.dial(on: loop)
     }
 
@@ -48,6 +51,7 @@ final class ClientShell: PeerLinkOwner {
         }
         box = link
         local = (distributor, link)
+        whileRunning = self
         engine.linkOpened(link, hello)
         observe(.connected(distributor: hello.name))
         planTurn()
@@ -67,6 +71,7 @@ final class ClientShell: PeerLinkOwner {
     }
 
     func stop() {
+        whileRunning = nil
         dialler?.stop(on: loop)
         link?.closeAfterFlush()
         if let local { local.distributor.detach(local.link) }

@@ -3,7 +3,6 @@ import JRCore
 public import JRReactor
 public import JRSystem
 public import JRWire
-import Synchronization
 
 /// What becomes of the connection to the distributor.
 public enum ClientEvent: Sendable {
@@ -49,7 +48,7 @@ public struct JobResult: Sendable {
 
 /// Enqueues jobs at a distributor, in another process or in this one. Safe to use from any thread.
 ///
-/// A connection that breaks is made again for as long as the client lives, and what was not stored is sent again.
+/// A connection that breaks is made again until ``stop()``, and what was not stored is sent again.
 public final class JobClient: Sendable {
     private enum Target: Sendable {
         case address(SocketAddress)
@@ -58,7 +57,7 @@ public final class JobClient: Sendable {
 
     private let name: String
     private let target: Target
-    private let shell = Mutex<(reactor: Reactor, shell: LoopBound<ClientShell>)?>(nil)
+    private let shell = ShellHolder<ClientShell>()
 
     public init(name: String, distributor address: SocketAddress) {
         self.name = name
@@ -72,13 +71,15 @@ public final class JobClient: Sendable {
     }
 
     public func start(on reactor: Reactor, _ observe: @escaping @Sendable (ClientEvent) -> Void = { _ in }) {
-        reactor.execute { [self] loop in
-            let shell = ClientShell(name: name, on: loop, observe)
-            self.shell.withLock { $0 = (reactor, LoopBound(shell, loop)) }
+        let (name, target) = (name, target)
+        shell.start(on: reactor) { loop in
+            ClientShell(name: name, on: loop, observe)
+        } then: { shell, loop in
             switch target {
             case .address(let address): shell.connect(to: address)
             case .distributor(let distributor):
-                if let found = distributor.shell.withLock({ $0 }) { shell.attach(to: found.shell.open(loop)) }
+                let bound = LoopBound(shell, loop)
+                distributor.shell.call { found, loop in bound.open(loop).attach(to: found) }
             }
         }
     }
@@ -105,7 +106,7 @@ public final class JobClient: Sendable {
         if let problem = request.problem(at: now) {
             throw JobReactorError(.invalidJob, what: "the job was not enqueued", why: problem)
         }
-        onShell { $0.enqueue(request, observer) }
+        shell.call { shell, _ in shell.enqueue(request, observer) }
         return request.id
     }
 
@@ -116,15 +117,10 @@ public final class JobClient: Sendable {
         _ verb: String, _ parameters: [String: Value] = [:],
         _ answer: @escaping @Sendable (Result<Value, JobReactorError>) -> Void
     ) {
-        onShell { $0.ask(verb, parameters, answer) }
+        shell.call { shell, _ in shell.ask(verb, parameters, answer) }
     }
 
     public func stop() {
-        onShell { $0.stop() }
-    }
-
-    private func onShell(_ body: @escaping @Sendable (ClientShell) -> Void) {
-        guard let (reactor, shell) = shell.withLock({ $0 }) else { return }
-        reactor.execute { loop in body(shell.open(loop)) }
+        shell.call { shell, _ in shell.stop() }
     }
 }

@@ -1,6 +1,5 @@
 public import JRReactor
 public import JRSystem
-import Synchronization
 
 /// A distributor: takes jobs from applications and hands each to a node.
 ///
@@ -8,7 +7,7 @@ import Synchronization
 public final class Distributor: Sendable {
     public let name: String
     private let log: LogHandler?
-    let shell = Mutex<(reactor: Reactor, shell: LoopBound<DistributorShell>)?>(nil)
+    let shell = ShellHolder<DistributorShell>()
 
     public init(name: String = "distributor", log: LogHandler? = nil) {
         self.name = name
@@ -20,12 +19,12 @@ public final class Distributor: Sendable {
         on reactor: Reactor, listen address: SocketAddress,
         _ started: @escaping @Sendable (Result<SocketAddress, SystemError>) -> Void
     ) {
-        reactor.execute { [self] loop in
-            let shell = DistributorShell(name: name, on: loop, log: log)
+        let (name, log) = (name, log)
+        shell.start(on: reactor) { loop in
+            DistributorShell(name: name, on: loop, log: log)
+        } then: { shell, _ in
             do throws(SystemError) {
-                let real = try shell.listen(on: address)
-                self.shell.withLock { $0 = (reactor, LoopBound(shell, loop)) }
-                started(.success(real))
+                started(.success(try shell.listen(on: address)))
             } catch {
                 started(.failure(error))
             }
@@ -34,7 +33,6 @@ public final class Distributor: Sendable {
 
     /// Stops listening and closes all connections once what is under way is sent.
     public func stop() {
-        guard let (reactor, shell) = shell.withLock({ $0 }) else { return }
-        reactor.execute { loop in shell.open(loop).stop() }
+        shell.call { shell, _ in shell.stop() }
     }
 }

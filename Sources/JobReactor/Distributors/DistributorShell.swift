@@ -15,6 +15,8 @@ final class DistributorShell: PeerLinkOwner {
     private var nextLink = 1
     private var isTurnPlanned = false
     private var listener: Listener?
+    /// Itself, while it listens.
+    private var whileRunning: DistributorShell?
 
     init(name: String, on loop: Loop, log: LogHandler?) {
         self.loop = loop
@@ -30,6 +32,7 @@ final class DistributorShell: PeerLinkOwner {
             self.links[id] = PeerLink(connection, id: id, hello: self.engine.hello, owner: self, on: loop)
         }
         self.listener = listener
+        whileRunning = self
         return listener.address
     }
 
@@ -106,6 +109,7 @@ final class DistributorShell: PeerLinkOwner {
 
     func stop() {
         listener?.close()
+        whileRunning = nil
         for link in links.values { link.closeAfterFlush() }
     }
 

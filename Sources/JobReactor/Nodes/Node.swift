@@ -1,6 +1,5 @@
 public import JRBase
 public import JRReactor
-import Synchronization
 
 /// A node: stores the jobs that its distributors send, and runs them.
 ///
@@ -10,7 +9,7 @@ import Synchronization
 /// Safe to use from any thread. Several nodes, and a distributor beside them, may share a reactor.
 public final class Node: Sendable {
     private let configuration: NodeConfiguration
-    private let shell = Mutex<(reactor: Reactor, shell: LoopBound<NodeShell>)?>(nil)
+    private let shell = ShellHolder<NodeShell>()
 
     public init(_ configuration: NodeConfiguration) {
         self.configuration = configuration
@@ -20,9 +19,10 @@ public final class Node: Sendable {
     ///
     /// - Parameter observe: hears what happens, on the reactor's thread.
     public func start(on reactor: Reactor, _ observe: @escaping @Sendable (NodeEvent) -> Void) {
-        reactor.execute { [self] loop in
-            let shell = NodeShell(configuration, on: loop, observe)
-            self.shell.withLock { $0 = (reactor, LoopBound(shell, loop)) }
+        let configuration = configuration
+        shell.start(on: reactor) { loop in
+            NodeShell(configuration, on: loop, observe)
+        } then: { shell, _ in
             shell.start()
         }
     }
@@ -30,7 +30,6 @@ public final class Node: Sendable {
     /// Takes and starts no more jobs, lets running ones end for at most `limit`, closes storage; ends with
     /// ``NodeEvent/drained``. What had to be cut off runs again at the next start, unless storage is memory.
     public func drain(limit: Interval) {
-        guard let (reactor, shell) = shell.withLock({ $0 }) else { return }
-        reactor.execute { loop in shell.open(loop).drain(limit: limit) }
+        shell.call { shell, _ in shell.drain(limit: limit) }
     }
 }

@@ -29,6 +29,8 @@ final class NodeShell: PeerLinkOwner {
     private var hasToldRecovery = false
     private var hasToldDrained = false
     private var isClosed = false
+    /// Itself, from start to drained.
+    private var whileRunning: NodeShell?
     private var programs: [AttemptID: RunningProgram] = [:]
 
     init(_ configuration: NodeConfiguration, on loop: Loop, _ observe: @escaping @Sendable (NodeEvent) -> Void) {
@@ -47,6 +49,7 @@ final class NodeShell: PeerLinkOwner {
     }
 
     func start() {
+        whileRunning = self
         storage.open(on: loop) { [self] loop, result in
             switch result {
             case .success(let found):
@@ -290,7 +293,10 @@ final class NodeShell: PeerLinkOwner {
         for program in programs.values { program.cancel() }
         for link in links.values { link.closeAfterFlush() }
         isClosed = true
-        storage.close(on: loop) { [observe] _ in observe(.drained) }
+        storage.close(on: loop) { [self] _ in
+            observe(.drained)
+            whileRunning = nil
+        }
     }
 
     private func log(_ level: LogEntry.Level, _ text: String) {
