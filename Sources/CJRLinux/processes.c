@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -255,21 +256,29 @@ static void pass_on(int signal) {
 }
 
 int jr_route_signal(int signal, int fd) {
-    if (signal < 1 || signal > 64) return -EINVAL;
-    struct sigaction action = {.sa_flags = SA_RESTART};
+    if (signal < 1 || signal > 64 || fd < 0) return -EINVAL;
+    struct sigaction action = {.sa_flags = SA_RESTART, .sa_handler = pass_on};
     sigemptyset(&action.sa_mask);
-    action.sa_handler = fd < 0 ? SIG_DFL : pass_on;
     // Zero means "nobody", so that the table needs no initialisation; hence the one that is added here and taken above.
-    signal_routes[signal] = fd < 0 ? 0 : fd + 1;
+    signal_routes[signal] = fd + 1;
     if (sigaction(signal, &action, NULL) < 0) {
+        int failure = -errno;
         signal_routes[signal] = 0;
-        return -errno;
+        return failure;
     }
     // A parent may have started this program with the signal blocked.
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, signal);
     return -pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+void jr_end_route(int signal, int fd) {
+    int expected = fd + 1;
+    if (signal < 1 || signal > 64 || !atomic_compare_exchange_strong(&signal_routes[signal], &expected, 0)) return;
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, NULL);
 }
 
 // Terminal, names, environment

@@ -171,7 +171,6 @@ static int switch_on(int fd, int level, int option) {
 
 int jr_set_reuse_address(int fd) { return switch_on(fd, SOL_SOCKET, SO_REUSEADDR); }
 int jr_set_no_delay(int fd) { return switch_on(fd, IPPROTO_TCP, TCP_NODELAY); }
-int jr_set_v6_only(int fd) { return switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY); }
 int jr_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }
 
 int jr_peer_credentials(int fd, struct jr_credentials *credentials) {

@@ -8,7 +8,7 @@ public final class Connecting {
     private var addresses: [SocketAddress] = []
     private var done: ((Loop, Result<Connection, SystemError>) -> Void)?
     private var socket: Descriptor?
-    private var handle: Handle?
+    private var handle = Handle(index: -1, generation: 0)
     private var timer: Handle?
     private var current: SocketAddress
 
@@ -20,6 +20,8 @@ public final class Connecting {
         self.loop = loop
         self.done = done
         current = target
+        // The loop holds it from here on, so that nobody else has to.
+        handle = loop.sources.insert(.connecting(self))
         timer = loop.schedule(after: timeout) { [weak self] _ in
             guard let self else { return }
             self.fail(SystemError(call: "connect", code: SystemError.timedOut, subject: self.current.description))
@@ -95,19 +97,13 @@ public final class Connecting {
         let (number, isConnected) = try Sockets.connect(to: current)
         socket = Descriptor(owning: number)
         if isConnected { return succeed() }
-        let handle = loop.sources.insert(.connecting(self))
-        self.handle = handle
         try loop.poller.add(number, .write, data: handle.bits)
     }
 
     private func succeed() {
-        if let handle, let raw = socket?.raw {
-            loop.poller.remove(raw)
-            loop.sources.remove(handle)
-        }
-        handle = nil
+        if let raw = socket?.raw { loop.poller.remove(raw) }
         guard let socket = socket.take() else { return }
-        finish(.success(Connection(socket, peer: current.description, isAccepted: false, on: loop)))
+        finish(.success(Connection(socket, peer: current.description, .connected, on: loop)))
     }
 
     private func finish(_ result: Result<Connection, SystemError>) {
@@ -121,14 +117,11 @@ public final class Connecting {
         if let timer { loop.cancel(timer) }
         timer = nil
         releaseSocket()
+        loop.sources.remove(handle)
     }
 
     private func releaseSocket() {
-        if let handle, let raw = socket?.raw {
-            loop.poller.remove(raw)
-            loop.sources.remove(handle)
-        }
-        handle = nil
+        if let raw = socket?.raw { loop.poller.remove(raw) }
         socket = nil
     }
 }

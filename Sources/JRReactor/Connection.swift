@@ -57,7 +57,8 @@ public final class Connection {
     private let isSocket: Bool
     private let canRead: Bool
     private let canWrite: Bool
-    private let isAccepted: Bool
+    private let origin: Origin
+    private var lingerTimer: Handle?
     private var handle = Handle(index: -1, generation: 0)
     /// What epoll watches; nil while the descriptor is not with it.
     private var watched: PollInterest?
@@ -80,20 +81,28 @@ public final class Connection {
     /// connection if the peer had sent something meanwhile, and the reset may overtake our last bytes.
     private static let lingerTime = Interval.seconds(Int64(2))
 
-    init(_ descriptor: consuming Descriptor, peer: String, isAccepted: Bool, on loop: Loop) {
+    /// Where it came from: what this layer made itself is known to be a non-blocking socket.
+    enum Origin { case accepted, connected, adopted }
+
+    init(_ descriptor: consuming Descriptor, peer: String, _ origin: Origin, on loop: Loop) {
         raw = descriptor.raw
-        isSocket = (try? Files.status(of: raw))?.kind == .socket
-        let direction = (try? IO.direction(raw)) ?? .both
+        var direction = IO.Direction.both
+        if origin == .adopted {
+            isSocket = (try? Files.status(of: raw))?.kind == .socket
+            direction = (try? IO.direction(raw)) ?? .both
+        } else {
+            isSocket = true
+        }
         canRead = direction != .write
         canWrite = direction != .read
+        self.origin = origin
         self.descriptor = consume descriptor
         self.peer = peer
-        self.isAccepted = isAccepted
         self.loop = loop
-        if isAccepted { loop.acceptedConnections += 1 }
+        if origin == .accepted { loop.acceptedConnections += 1 }
         handle = loop.sources.insert(.connection(self))
         do {
-            try IO.setNonBlocking(raw)
+            if origin == .adopted { try IO.setNonBlocking(raw) }
             let interest: PollInterest = canRead ? .read : []
             try loop.poller.add(raw, interest, data: handle.bits)
             watched = interest
@@ -209,14 +218,16 @@ public final class Connection {
             return
         }
         phase = .lingering(reason)
-        loop.schedule(after: Self.lingerTime) { [weak self] _ in self?.finish(reason) }
+        lingerTimer = loop.schedule(after: Self.lingerTime) { [weak self] _ in self?.finish(reason) }
     }
 
     private func releaseOutbox() {
         sent = 0
         guard outbox.bytes.capacity > 0 else { return }
-        loop.giveBack(outbox.bytes)
-        outbox.bytes = []
+        // Moved out and not copied: a buffer with two owners could not be emptied without allocating another.
+        var buffer: [UInt8] = []
+        swap(&buffer, &outbox.bytes)
+        loop.giveBack(buffer)
     }
 
     // MARK: Reading
@@ -312,7 +323,8 @@ public final class Connection {
         if watched != nil { loop.poller.remove(raw) }
         watched = nil
         loop.sources.remove(handle)
-        if isAccepted { loop.acceptedConnections -= 1 }
+        if origin == .accepted { loop.acceptedConnections -= 1 }
+        if let lingerTimer { loop.cancel(lingerTimer) }
         releaseOutbox()
         descriptor = nil
         loop.reportClosed(self, reason)

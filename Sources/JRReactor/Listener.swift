@@ -61,7 +61,7 @@ public final class Listener {
                 // At the limit it is taken and closed, so that the peer knows at once.
                 guard loop.acceptedConnections < Limits.connections else { continue }
                 let name = peer?.description ?? address.description
-                accepted(loop, Connection(socket, peer: name, isAccepted: true, on: loop))
+                accepted(loop, Connection(socket, peer: name, .accepted, on: loop))
             case .nobodyWaiting:
                 return
             case .failed(let error):

@@ -34,7 +34,7 @@ extension Loop {
     ///
     /// - Parameter peer: what to call the other end in messages.
     public func adopt(_ descriptor: consuming Descriptor, peer: String) -> Connection {
-        Connection(descriptor, peer: peer, isAccepted: false, on: self)
+        Connection(descriptor, peer: peer, .adopted, on: self)
     }
 
     /// Starts a child; `exited` is called once, with what the kernel says of its end, and not for a loop that stopped first

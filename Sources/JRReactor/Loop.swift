@@ -19,7 +19,8 @@ public final class Loop {
     let readBuffer: UnsafeMutableRawBufferPointer
 
     private var timers = TimerHeap<(Loop) -> Void>()
-    private var isFiringTimers = false
+    /// While timers fire: the time up to which they do.
+    private var firingUntil: Instant?
     private var putOff = Ring<(Loop) -> Void>()
     private var hooks: [(Loop) -> Void] = []
     private var jobs = Ring<UnownedJob>()
@@ -72,9 +73,8 @@ public final class Loop {
     /// Calls `body` once, not before `deadline`; timers of one deadline in the order in which they were made.
     @discardableResult
     public func schedule(at deadline: Instant, _ body: @escaping (Loop) -> Void) -> Handle {
-        // One that is due already waits for the next turn, or a timer that makes another at once would starve the rest.
-        let earliest = isFiringTimers ? now.instant + .nanoseconds(1) : deadline
-        return timers.insert(body, at: max(deadline, earliest))
+        // What a firing timer makes waits for the next turn, or one that makes another at once would starve the rest.
+        timers.insert(body, at: firingUntil.map { max(deadline, $0 + .nanoseconds(1)) } ?? deadline)
     }
 
     /// Calls `body` once, `interval` after this call (and not after the start of the turn) or a little later.
@@ -269,9 +269,10 @@ public final class Loop {
     }
 
     private func fireTimers() {
-        isFiringTimers = true
-        while let due = timers.popDue(at: now.instant) { due.value(self) }
-        isFiringTimers = false
+        let limit = now.instant
+        firingUntil = limit
+        while let due = timers.popDue(at: limit) { due.value(self) }
+        firingUntil = nil
     }
 
     private func runPutOff() {

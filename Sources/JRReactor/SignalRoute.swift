@@ -29,7 +29,7 @@ final class SignalRoute {
 
     /// Gives the signals their default effect again.
     func end() {
-        for number in numbers { try? Signals.route(number, to: nil) }
+        for number in numbers { Signals.endRoute(number, to: pipe.writeEnd.raw) }
         if let watch { loop.unwatch(watch) }
         watch = nil
     }

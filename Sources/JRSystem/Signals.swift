@@ -30,12 +30,17 @@ public enum Signals {
     /// The names that ``number(_:)`` knows, for suggestions.
     public static var allNames: [String] { (1...31).map { name($0) } }
 
-    /// From here on every `signal` that reaches this process is written to `raw` as one byte, its number; nil as `raw`
-    /// gives the signal its default effect again.
+    /// From here on every `signal` that reaches this process is written to `raw` as one byte, its number, and has no
+    /// other effect. `raw` must not block and stay open until ``endRoute(_:to:)``; a later route replaces this one.
     ///
     /// A handler does it, not signalfd, because signalfd needs the signal blocked in every thread, and threads of the
     /// Swift runtime or of a library may have started before anyone could block it.
-    public static func route(_ signal: Int32, to raw: Int32?) throws(SystemError) {
-        _ = try check(jr_route_signal(signal, raw ?? -1), "sigaction", name(signal))
+    public static func route(_ signal: Int32, to raw: Int32) throws(SystemError) {
+        _ = try check(jr_route_signal(signal, raw), "sigaction", name(signal))
+    }
+
+    /// Gives the signal its default effect again, unless it is routed elsewhere meanwhile.
+    public static func endRoute(_ signal: Int32, to raw: Int32) {
+        jr_end_route(signal, raw)
     }
 }

@@ -99,7 +99,7 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .unix(let path):
             var address = jr_address()
-            _ = try check(jr_unix_address(path, &address), "bind", description)
+            _ = try check(jr_unix_address(path, &address), "sockaddr_un", description)
             return NativeAddress(address)
         case .tcp(let host, let port):
             // RFC 6761: localhost is the loopback interface, whatever a name server says.

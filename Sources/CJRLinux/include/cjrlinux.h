@@ -116,7 +116,6 @@ int jr_peer_address(int fd, struct jr_address *address);
 int jr_socket_error(int fd);
 int jr_set_reuse_address(int fd);
 int jr_set_no_delay(int fd);
-int jr_set_v6_only(int fd);
 int jr_shutdown_write(int fd);
 int jr_peer_credentials(int fd, struct jr_credentials *credentials);
 int jr_socketpair(int ends[_Nonnull 2]);
@@ -175,8 +174,10 @@ int jr_start_thread(void *_Nullable (*_Nonnull body)(void *_Nullable context), v
 int jr_ignore_sigpipe(void);
 
 /// From here on the number of every `signal` that arrives is written as one byte to `fd`, whichever thread the kernel
-/// chose for it; -1 as `fd` restores the default.
+/// chose for it.
 int jr_route_signal(int signal, int fd);
+/// Restores the default, if the signal still goes to `fd`.
+void jr_end_route(int signal, int fd);
 
 int jr_is_terminal(int fd);
 int jr_terminal_columns(int fd);
