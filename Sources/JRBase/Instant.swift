@@ -39,7 +39,7 @@ public struct Interval: Sendable, Hashable, Comparable, Codable {
     @inlinable
     public static func saturating(_ count: Int64, times unit: Int64) -> Interval {
         let (value, overflow) = count.multipliedReportingOverflow(by: unit)
-        return Interval(nanoseconds: overflow ? (count < 0 ? .min : .max) : value)
+        return Interval(nanoseconds: overflow ? ((count < 0) == (unit < 0) ? .max : .min) : value)
     }
 
     /// Whole milliseconds, rounded up, so that a wait of this many milliseconds is never too short.

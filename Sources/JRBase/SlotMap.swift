@@ -66,13 +66,14 @@ public struct SlotMap<Element> {
             && slots[Int(handle.index)].element != nil
     }
 
-    /// The element, or nil when it was removed. Setting a removed element does nothing.
+    /// The element, or nil when it was removed. Setting nil removes it; setting a removed element does nothing.
     @inlinable
     public subscript(handle: Handle) -> Element? {
         get { contains(handle) ? slots[Int(handle.index)].element : nil }
         _modify {
             if contains(handle) {
                 yield &slots[Int(handle.index)].element
+                if slots[Int(handle.index)].element == nil { release(handle) }
             } else {
                 var none: Element?
                 yield &none
@@ -85,9 +86,14 @@ public struct SlotMap<Element> {
     public mutating func remove(_ handle: Handle) -> Element? {
         guard contains(handle) else { return nil }
         let element = slots[Int(handle.index)].element.take()
+        release(handle)
+        return element
+    }
+
+    @inlinable
+    mutating func release(_ handle: Handle) {
         slots[Int(handle.index)].generation &+= 1
         free.append(handle.index)
-        return element
     }
 
     /// Visits every element in the order of its place (not of insertion).

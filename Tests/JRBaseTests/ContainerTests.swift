@@ -1,0 +1,154 @@
+import JRBase
+import Testing
+
+@Suite struct RingTests {
+    @Test("it does what an array does, at both ends, over every turn of the circle", arguments: 0..<20 as Range<UInt64>)
+    func likeAnArray(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var ring = Ring<Int>()
+        var model: [Int] = []
+        for step in 0..<2_000 {
+            switch random.below(step % 400 < 250 ? 4 : 6) {
+            case 0, 1:
+                ring.append(step)
+                model.append(step)
+            case 2:
+                ring.prepend(step)
+                model.insert(step, at: 0)
+            default:
+                #expect(ring.popFirst() == (model.isEmpty ? nil : model.removeFirst()), "seed \(seed) step \(step)")
+            }
+            #expect(ring.count == model.count)
+            #expect(ring.first == model.first)
+            let place = random.below(model.count + 1)
+            #expect(ring[place] == (place < model.count ? model[place] : nil))
+        }
+        var seen: [Int] = []
+        ring.forEach { seen.append($0) }
+        #expect(seen == model)
+        #expect(ring[-1] == nil)
+        ring.removeAll()
+        #expect(ring.isEmpty && ring.popFirst() == nil)
+    }
+
+    @Test("what is taken out is let go of")
+    func releases() {
+        final class Token {}
+        weak var seen: Token?
+        var ring = Ring<Token>()
+        do {
+            let token = Token()
+            seen = token
+            ring.append(token)
+        }
+        #expect(seen != nil)
+        ring.popFirst()
+        #expect(seen == nil)
+    }
+}
+
+@Suite struct SlotMapTests {
+    @Test("a handle that outlives its element reaches nothing")
+    func staleHandles() {
+        var map = SlotMap<String>()
+        let first = map.insert("a")
+        #expect(map[first] == "a")
+        #expect(map.remove(first) == "a")
+        let second = map.insert("b")
+        #expect(second.index == first.index)
+        #expect(map[first] == nil)
+        #expect(!map.contains(first))
+        #expect(map.remove(first) == nil)
+        map[first] = "c"
+        map[first]? += "d"
+        #expect(map[second] == "b")
+        map[second]? += "d"
+        #expect(map[second] == "bd")
+        #expect(map.count == 1)
+    }
+
+    @Test("handles that never were reach nothing")
+    func foreignHandles() {
+        var map = SlotMap<Int>()
+        for handle in [Handle(index: -1, generation: 0), Handle(index: 0, generation: 0), Handle(bits: .max)] {
+            #expect(map[handle] == nil)
+            #expect(map.remove(handle) == nil)
+        }
+    }
+
+    @Test("an element that is set to nil is gone, and its place is used again")
+    func setToNil() {
+        var map = SlotMap<Int>()
+        let handle = map.insert(1)
+        map[handle] = nil
+        #expect(!map.contains(handle))
+        #expect(map.isEmpty)
+        #expect(map.insert(2).index == handle.index)
+    }
+
+    @Test("handles survive the way through one word")
+    func bits() {
+        for handle in [
+            Handle(index: 0, generation: 0), Handle(index: .max, generation: .max), Handle(index: -1, generation: 7),
+        ] {
+            #expect(Handle(bits: handle.bits) == handle)
+        }
+    }
+
+    @Test("all elements are visited, each once")
+    func visits() {
+        var map = SlotMap<Int>()
+        let handles = (0..<10).map { map.insert($0) }
+        map.remove(handles[3])
+        map.remove(handles[7])
+        #expect(map.handles == handles.filter { $0 != handles[3] && $0 != handles[7] })
+        var sum = 0
+        map.forEach { handle, element in
+            #expect(map[handle] == element)
+            sum += element
+        }
+        #expect(sum == 35)
+    }
+}
+
+@Suite struct TimerHeapTests {
+    @Test("timers come out by deadline, and in the order of adding where it is the same; cancelled ones never")
+    func likeASortedList() {
+        for seed in 0..<20 as Range<UInt64> {
+            var random = SeededRandom(seed: seed)
+            var heap = TimerHeap<Int>()
+            var model: [(deadline: Int64, value: Int, handle: Handle)] = []
+            for step in 0..<1_000 {
+                if random.chance(3, in: 5) || model.isEmpty {
+                    let deadline = Int64(random.below(50))
+                    model.append((deadline, step, heap.insert(step, at: Instant(nanoseconds: deadline))))
+                } else if random.chance(1, in: 2) {
+                    let cancelled = model.remove(at: random.below(model.count))
+                    #expect(heap.cancel(cancelled.handle) == cancelled.value)
+                    #expect(heap.cancel(cancelled.handle) == nil)
+                } else {
+                    let now = Int64(random.below(30))
+                    let due = model.filter { $0.deadline <= now }.min {
+                        ($0.deadline, $0.value) < ($1.deadline, $1.value)
+                    }
+                    #expect(
+                        heap.popDue(at: Instant(nanoseconds: now))?.value == due?.value, "seed \(seed) step \(step)")
+                    model.removeAll { $0.value == due?.value }
+                }
+                #expect(heap.count == model.count)
+                #expect(heap.nextDeadline?.nanoseconds == model.map(\.deadline).min())
+            }
+        }
+    }
+
+    @Test("a timer fires at its deadline and not before")
+    func due() {
+        var heap = TimerHeap<String>()
+        let handle = heap.insert("a", at: Instant(nanoseconds: 10))
+        #expect(heap.popDue(at: Instant(nanoseconds: 9)) == nil)
+        let fired = heap.popDue(at: Instant(nanoseconds: 10))
+        #expect(fired?.handle == handle)
+        #expect(heap.cancel(handle) == nil)
+        #expect(heap.isEmpty)
+    }
+}
