@@ -22,13 +22,16 @@ public struct ClientEngine: Sendable {
         var request: JobRequest
         var order: UInt64
         var isStored = false
-        var lastRun = 0
+        /// The runs that were reported, the last few of a periodic job: an older one may come after a newer one.
+        var reported: [Int] = []
     }
 
     private struct Question: Sendable {
         var verb: String
         var parameters: [String: Value]
     }
+
+    static let runsRemembered = 64
 
     public let session: JobID
     public let name: String
@@ -134,11 +137,16 @@ public struct ClientEngine: Sendable {
     }
 
     private mutating func ended(_ outcome: JobOutcome) {
-        guard let job = pending[outcome.id], outcome.run > job.lastRun else { return }
+        guard let job = pending[outcome.id], !job.reported.contains(outcome.run) else { return }
+        // A node keeps fewer than this unacknowledged, so what is older than all of them was reported.
+        if job.reported.count >= Self.runsRemembered {
+            if let oldest = job.reported.min(), outcome.run < oldest { return }
+            pending[outcome.id]?.reported.removeFirst()
+        }
         // Its receipt was lost with a connection.
         if !job.isStored { events.append(.stored(outcome.id, node: outcome.node)) }
         pending[outcome.id]?.isStored = true
-        pending[outcome.id]?.lastRun = outcome.run
+        pending[outcome.id]?.reported.append(outcome.run)
         events.append(.ended(outcome))
         if outcome.isFinal { pending[outcome.id] = nil }
     }

@@ -16,6 +16,16 @@ public struct DistributorEngine: Sendable {
         var route: Int
         /// The node it was sent to; nil while it waits.
         var node: LinkID?
+        /// A node that went before it said whether it had stored the job: it may have.
+        var lostAt: String?
+
+        /// What it takes of a connection, roughly.
+        var wireBytes: Int { request.arguments.count + 256 }
+    }
+
+    struct OutcomeSource: Sendable {
+        var node: LinkID
+        var client: JobID
     }
 
     public let session: JobID
@@ -36,8 +46,8 @@ public struct DistributorEngine: Sendable {
     var clientSessions: [LinkID: JobID] = [:]
     /// Jobs that were stored lately, and where: a repeated enqueue of the same id gets the same answer.
     var recent = RecentJobs(limit: 65_536)
-    /// From where each outcome that was passed on came, until it is acknowledged.
-    var outcomeSources: [OutcomeKey: LinkID] = [:]
+    /// From where each outcome that was passed on came, until it is acknowledged or one of the two goes.
+    var outcomeSources: [OutcomeKey: OutcomeSource] = [:]
     var questions = Questions()
     public private(set) var counters = DistributorCounters()
 
@@ -112,7 +122,11 @@ public struct DistributorEngine: Sendable {
 
     public mutating func linkClosed(_ link: LinkID, at now: Now) {
         if let client = clientSessions.removeValue(forKey: link) {
-            if clients[client] == link { clients[client] = nil }
+            if clients[client] == link {
+                clients[client] = nil
+                // When it comes back, its nodes are asked for all of them again.
+                outcomeSources = outcomeSources.filter { $0.value.client != client }
+            }
             questions.clientClosed(link)
         }
         nodeClosed(link)
@@ -123,10 +137,11 @@ public struct DistributorEngine: Sendable {
         // Back to the front of their lines, in their old order.
         for position in stride(from: node.unstored.count - 1, through: 0, by: -1) {
             guard let handle = node.unstored[position], jobs[handle]?.node == link else { continue }
+            jobs[handle]?.lostAt = node.name
             putBack(handle)
             counters.resent += 1
         }
-        outcomeSources = outcomeSources.filter { $0.value != link }
+        outcomeSources = outcomeSources.filter { $0.value.node != link }
         for answer in questions.nodeClosed(link) { finish(answer) }
         sendWaiting()
     }
@@ -151,11 +166,12 @@ public struct DistributorEngine: Sendable {
             router.update(link) { node in
                 node.granted = max(node.granted, total)
                 node.isFull = false
+                node.isScheduleFull = false
             }
             sendWaiting()
         case .refusal(let id, let code, let text): refused(id, code, text, by: link)
         case .draining: router.update(link) { $0.isDraining = true }
-        case .ended(let outcome): ended(outcome, from: link)
+        case .ended(let outcome): if router.nodes[link] != nil { ended(outcome, from: link) }
         case .reply(let number, let result):
             if let answer = questions.replied(number, from: link, result) { finish(answer) }
         case .replyFailure(let number, _, _):
@@ -198,8 +214,8 @@ public struct DistributorEngine: Sendable {
         }
         // Told by the message alone, so that its node counts it in the same way.
         let isScheduled = request.options.due != nil
-        let route = router.route(
-            for: RouteKey(name: request.name, placement: request.options.placement, isScheduled: isScheduled))
+        let route = router.enter(
+            RouteKey(name: request.name, placement: request.options.placement, isScheduled: isScheduled))
         heldBytes += request.arguments.count
         counters.enqueued += 1
         let id = request.id
@@ -224,6 +240,7 @@ public struct DistributorEngine: Sendable {
         let isScheduled = router.routes[job.route].key.isScheduled
         router.update(link) { node in
             if !isScheduled { node.sent += 1 }
+            node.unstoredBytes += job.wireBytes
             node.unstored.append(handle)
         }
         counters.sent += 1
@@ -239,32 +256,43 @@ public struct DistributorEngine: Sendable {
 
     private mutating func putBack(_ handle: Handle) {
         guard let job = jobs[handle], job.node != nil else { return }
+        takeOffTheWire(handle)
+        router.waitAtFront(handle, order: job.order, in: job.route)
+    }
+
+    private mutating func takeOffTheWire(_ handle: Handle) {
+        guard let job = jobs[handle], let link = job.node else { return }
         jobs[handle]?.node = nil
         onTheWire -= 1
-        router.waitAtFront(handle, order: job.order, in: job.route)
+        router.update(link) { $0.unstoredBytes -= job.wireBytes }
     }
 
     private mutating func stored(_ ids: [JobID], by link: LinkID) {
         guard let node = router.nodes[link] else { return }
         for id in ids {
             guard let handle = handles[id], let job = jobs[handle] else { continue }
-            if job.node != link {
-                // It was sent elsewhere meanwhile: it is stored twice, and may run twice.
-                counters.maybeDuplicate += 1
-            }
+            counters.stored += 1
+            // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
+            if job.node != link || job.lostAt.map({ $0 != node.name }) == true { counters.maybeDuplicate += 1 }
             note(job.request, .stored, node: node.name)
             recent.insert(id, node: node.name)
             forget(handle)
         }
+        dropSettled(link)
+        sendWaiting()
+    }
+
+    /// Takes what is no longer on its way from the head of a node's line of unstored jobs.
+    private mutating func dropSettled(_ link: LinkID) {
         router.update(link) { node in
             while let first = node.unstored.first, jobs[first]?.node != link { node.unstored.popFirst() }
         }
-        counters.stored += ids.count
     }
 
     private mutating func forget(_ handle: Handle) {
+        takeOffTheWire(handle)
         guard let job = jobs.remove(handle) else { return }
-        if job.node != nil { onTheWire -= 1 }
+        router.leave(job.route)
         handles[job.request.id] = nil
         heldBytes -= job.request.arguments.count
     }
@@ -281,10 +309,13 @@ public struct DistributorEngine: Sendable {
                 send(client, .refusal(id: id, code: code, text: text))
             }
             forget(handle)
+            dropSettled(link)
             return
+        case .scheduleFull: router.update(link) { $0.isScheduleFull = true }
         default: router.update(link) { $0.isFull = true }
         }
         putBack(handle)
+        dropSettled(link)
         sendWaiting()
     }
 
@@ -295,7 +326,7 @@ public struct DistributorEngine: Sendable {
             counters.outcomesWithoutClient += 1
             return
         }
-        outcomeSources[outcome.key] = link
+        outcomeSources[outcome.key] = OutcomeSource(node: link, client: outcome.client)
         counters.outcomes += 1
         // The receipt of a job goes before its outcome.
         flushReceipts()
@@ -305,7 +336,7 @@ public struct DistributorEngine: Sendable {
     private mutating func acknowledge(_ keys: [OutcomeKey]) {
         var byNode: [LinkID: [OutcomeKey]] = [:]
         for key in keys {
-            if let node = outcomeSources.removeValue(forKey: key) { byNode[node, default: []].append(key) }
+            if let source = outcomeSources.removeValue(forKey: key) { byNode[source.node, default: []].append(key) }
         }
         for (node, keys) in byNode.sorted(by: { $0.key < $1.key }) { send(node, .outcomesReceived(keys)) }
     }
@@ -338,36 +369,5 @@ public struct DistributorEngine: Sendable {
         }
         receipts.removeAll(keepingCapacity: true)
         receiptOrder.removeAll(keepingCapacity: true)
-    }
-}
-
-/// Counted since the start; shown by `jr stats`.
-public struct DistributorCounters: Sendable, Equatable {
-    public var enqueued = 0
-    public var refused = 0
-    public var sent = 0
-    public var stored = 0
-    public var resent = 0
-    public var maybeDuplicate = 0
-    public var outcomes = 0
-    public var outcomesWithoutClient = 0
-}
-
-/// The last ids that were stored, and by which node; the oldest goes when there are too many.
-struct RecentJobs: Sendable {
-    private let limit: Int
-    private var order = Ring<JobID>()
-    private var nodes: [JobID: String] = [:]
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    func node(of id: JobID) -> String? { nodes[id] }
-
-    mutating func insert(_ id: JobID, node: String) {
-        guard nodes.updateValue(node, forKey: id) == nil else { return }
-        order.append(id)
-        if order.count > limit, let oldest = order.popFirst() { nodes[oldest] = nil }
     }
 }

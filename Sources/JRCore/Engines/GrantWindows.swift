@@ -10,6 +10,9 @@ struct GrantWindows: Sendable {
         var received: UInt64 = 0
         var held = 0
         var granted: UInt64 = 0
+        /// Jobs were refused for want of space: the next grant, even one that allows no more, says that there is some.
+        var wasRefused = false
+        var wasRefusedSchedule = false
     }
 
     let credit: Int
@@ -28,6 +31,10 @@ struct GrantWindows: Sendable {
 
     mutating func received(from link: LinkID) { windows[link]?.received += 1 }
 
+    mutating func refused(_ link: LinkID, scheduled: Bool) {
+        if scheduled { windows[link]?.wasRefusedSchedule = true } else { windows[link]?.wasRefused = true }
+    }
+
     mutating func charge(_ link: LinkID?) {
         if let link, windows[link] != nil { windows[link]?.held += 1 } else { ownHeld += 1 }
     }
@@ -37,18 +44,22 @@ struct GrantWindows: Sendable {
         if let link { windows[link]?.held -= 1 } else { ownHeld -= 1 }
     }
 
-    /// The grants worth sending now: a quarter of a window at least, unless nothing is left of the last one.
-    mutating func due() -> [(link: LinkID, total: UInt64)] {
+    /// The grants worth sending now: a quarter of a window at least, unless nothing is left of the last one or the
+    /// distributor waits for word that there is space again.
+    mutating func due(takesScheduled: Bool) -> [(link: LinkID, total: UInt64)] {
         guard !windows.isEmpty else { return [] }
         let share = max(credit > ownHeld ? 1 : 0, (credit - ownHeld) / windows.count)
         var grants: [(LinkID, UInt64)] = []
         for (link, window) in windows {
-            let total = window.received + UInt64(max(0, share - window.held))
-            guard total > window.granted else { continue }
-            if total - window.granted >= UInt64(max(1, share / 4)) || window.granted <= window.received {
-                windows[link]?.granted = total
-                grants.append((link, total))
-            }
+            let total = max(window.granted, window.received + UInt64(max(0, share - window.held)))
+            let isMore = total > window.granted
+            let isWorth = total - window.granted >= UInt64(max(1, share / 4)) || window.granted <= window.received
+            let isAwaited = window.wasRefused || (window.wasRefusedSchedule && takesScheduled)
+            guard isAwaited || (isMore && isWorth) else { continue }
+            windows[link]?.granted = total
+            windows[link]?.wasRefused = false
+            windows[link]?.wasRefusedSchedule = false
+            grants.append((link, total))
         }
         return grants.sorted { $0.0 < $1.0 }
     }

@@ -31,15 +31,35 @@ extension NodeEngine {
         }
         ready.ended(lane)
         jobs[handle]?.record.deaths = 0
-        switch result {
+        switch bounded(result, of: handle) {
         case .success(let arguments): succeeded(handle, arguments, at: now)
         case .failure(let error, let arguments, let feedback, let isFinal):
             failed(handle, error, arguments: arguments, feedback: feedback, isFinal: isFinal, at: now)
         case .cancelled(let arguments, let byErrback):
             counters.cancelled += 1
             end(
-                handle, .cancelled, arguments: arguments, error: nil, wanted: byErrback ? .error : .success,
-                remove: settings.removeCancelledJobs, at: now)
+                handle, .cancelled, arguments: arguments, error: byErrback ? "cancelled by an errback" : nil,
+                wanted: byErrback ? .error : .success, remove: settings.removeCancelledJobs, at: now)
+        }
+    }
+
+    /// What an attempt left behind is held to the limit of arguments: it travels in the same frames.
+    private func bounded(_ result: AttemptResult, of handle: Handle) -> AttemptResult {
+        let before = jobs[handle]?.record.request.arguments ?? []
+        let most = Limits.argumentBytes
+        switch result {
+        case .success(let arguments):
+            if arguments.count <= most { return result }
+            let error =
+                "the arguments that the job left are \(arguments.count) bytes and \(most) are allowed: "
+                + "put large data in a file or database and pass its name"
+            return .failure(error: error, arguments: before, feedback: before, isFinal: false)
+        case .failure(let error, let arguments, let feedback, let isFinal):
+            return .failure(
+                error: error, arguments: arguments.count <= most ? arguments : before,
+                feedback: feedback.count <= most ? feedback : before, isFinal: isFinal)
+        case .cancelled(let arguments, let byErrback):
+            return .cancelled(arguments: arguments.count <= most ? arguments : before, byErrback: byErrback)
         }
     }
 
@@ -128,7 +148,10 @@ extension NodeEngine {
         _ handle: Handle, _ ending: JobOutcome.Ending, arguments: [UInt8], error: String?, wanted: Feedback,
         isFinal: Bool
     ) {
-        guard let record = jobs[handle]?.record, record.request.feedback.contains(wanted) else { return }
+        // The last outcome is told to whoever wants any: an application may let go of what it keeps for the job.
+        guard let record = jobs[handle]?.record,
+            record.request.feedback.contains(wanted) || (isFinal && !record.request.feedback.isEmpty)
+        else { return }
         let run = record.runs + 1
         jobs[handle]?.record.runs = run
         jobs[handle]?.record.outcomes.append(
@@ -141,6 +164,7 @@ extension NodeEngine {
     }
 
     mutating func acknowledged(_ key: OutcomeKey) {
+        defer { if let client = resends.acknowledged(key) { sendMoreOutcomes(of: client) } }
         guard let handle = handles[key.id],
             let index = jobs[handle]?.record.outcomes.firstIndex(where: { $0.run == key.run })
         else { return }

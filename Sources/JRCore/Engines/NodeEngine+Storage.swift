@@ -69,10 +69,12 @@ extension NodeEngine {
         discharge(handle)
         jobs.remove(handle)
         handles[job.record.id] = nil
-        counters.refused += 1
+        refuseForWantOfSpace(job.record.id, to: link)
+    }
+
+    private mutating func refuseForWantOfSpace(_ id: JobID, to link: LinkID) {
         guard windows.isOpen(link) else { return }
-        let text = "the storage of node '\(settings.name)' is full"
-        actions.append(.send(link, .refusal(id: job.record.id, code: .storageFull, text: text)))
+        refuse(id, .storageFull, "the storage of node '\(settings.name)' is full", to: link)
     }
 
     private mutating func perform(_ action: AfterCommit, at now: Now) {
@@ -83,8 +85,12 @@ extension NodeEngine {
             noteStored(job.record.id, for: link)
             start(handle, at: now)
         case .storedBefore(let id, let link):
-            // Not if the first copy was refused in between, for want of space.
-            if handles[id] != nil || finished.node(of: id) != nil { noteStored(id, for: link) }
+            if handles[id] != nil || finished.node(of: id) != nil {
+                noteStored(id, for: link)
+            } else {
+                // The first copy was refused in between, on a link that may be gone.
+                refuseForWantOfSpace(id, to: link)
+            }
         case .outcome(let handle, let run):
             guard let job = jobs[handle], let outcome = job.record.outcomes.first(where: { $0.run == run }) else {
                 return
@@ -121,10 +127,21 @@ extension NodeEngine {
             makeReady(handle)
             return
         }
-        // A wall clock that is set back cannot put an `after` job off beyond its own delay.
-        let wait = record.request.options.delay.map { min(due - now.wall, $0) } ?? (due - now.wall)
+        // A wall clock that is set back cannot put a job off beyond the delay that it waits out.
+        let wait = min(due - now.wall, delay(of: record) ?? due - now.wall)
         if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }
         schedule(handle, at: now.instant + wait)
+    }
+
+    /// The delay that the job's due time was made from; nil for a date.
+    private func delay(of record: JobRecord) -> Interval? {
+        let options = record.request.options
+        switch record.status {
+        case .new: return options.delay
+        case .queued: return options.period
+        case .error: return options.period ?? (options.retry ?? settings.retry).delay(afterAttempt: record.attempt)
+        case .inProgress, .complete, .failed, .cancelled: return nil
+        }
     }
 
     // MARK: Start
@@ -140,7 +157,9 @@ extension NodeEngine {
                 continue
             }
             countScheduled(handle, 1)
-            if found.wasRunning, died(handle, at: now) { continue }
+            // A record that was stored during an attempt says so itself, and has counted it.
+            let isInProgress = found.record.status == .inProgress
+            if found.wasRunning || isInProgress, died(handle, counted: isInProgress, at: now) { continue }
             if settings.retryJobsAtStart { start(handle, at: now) }
         }
         afterCommit.append(.recovered)
@@ -155,9 +174,9 @@ extension NodeEngine {
     }
 
     /// The attempt that was under way ended with the node. True when that was once too often.
-    private mutating func died(_ handle: Handle, at now: Now) -> Bool {
+    private mutating func died(_ handle: Handle, counted: Bool, at now: Now) -> Bool {
         guard var record = jobs[handle]?.record else { return false }
-        record.attempt += 1
+        if !counted { record.attempt += 1 }
         record.deaths += 1
         record.failedAt = now.wall
         record.lastError = "the node died during attempt \(record.attempt) (death \(record.deaths) in a row)"
@@ -165,14 +184,19 @@ extension NodeEngine {
         record.due = now.wall
         jobs[handle]?.record = record
         markDirty(handle)
-        guard record.deaths >= settings.poisonDeaths else {
+        let isPoison = record.deaths >= settings.poisonDeaths
+        let isLast = record.attempt >= record.request.options.maxAttempts ?? settings.maxAttempts
+        guard isPoison || isLast else {
             recovery.retried += 1
             return false
         }
-        recovery.poisoned += 1
+        if isPoison { recovery.poisoned += 1 }
         counters.failed += 1
         countScheduled(handle, -1)
-        let error = "it was in progress when its node died, \(record.deaths) times in a row: set aside as poison"
+        let error =
+            isPoison
+            ? "it was in progress when its node died, \(record.deaths) times in a row: set aside as poison"
+            : "the node died during attempt \(record.attempt), which was the last one allowed"
         jobs[handle]?.record.lastError = error
         end(
             handle, .failed, arguments: record.request.arguments, error: error, wanted: .error,

@@ -71,6 +71,8 @@ public struct NodeEngine: Sendable {
     /// Jobs that ended and are forgotten, so that a late copy of one is not run again.
     var finished = RecentJobs(limit: 65_536)
     var nextSerial: UInt64 = 0
+    /// Outcomes on their way to applications that came back for them.
+    var resends = OutcomeResends()
 
     var dirty: [Handle] = []
     var afterCommit: [AfterCommit] = []
@@ -134,6 +136,7 @@ public struct NodeEngine: Sendable {
 
     public mutating func linkClosed(_ link: LinkID, at now: Now) {
         windows.close(link)
+        resends.linkClosed(link)
         // Its jobs are stored here and go on; they count as the node's own from now on.
         jobs.forEach { handle, job in
             guard job.charge == .link(link) else { return }
@@ -154,7 +157,13 @@ public struct NodeEngine: Sendable {
 
     public mutating func takeActions() -> [LinkAction] {
         if !isDraining, storageRetry == nil, isRecovered {
-            for grant in windows.due() { actions.append(.send(grant.link, .grant(total: grant.total))) }
+            // A little more than one place must be free, or each that is would cost a window of refusals.
+            let takesScheduled =
+                scheduledCount <= settings.scheduledJobs / 16 * 15
+                && scheduledBytes <= settings.scheduledBytes / 16 * 15
+            for grant in windows.due(takesScheduled: takesScheduled) {
+                actions.append(.send(grant.link, .grant(total: grant.total)))
+            }
         }
         defer { actions.removeAll(keepingCapacity: true) }
         return actions
@@ -163,6 +172,8 @@ public struct NodeEngine: Sendable {
     // MARK: Messages
 
     public mutating func received(_ message: Message, from link: LinkID, at now: Now) {
+        // What a peer still says after it was refused.
+        guard windows.isOpen(link) else { return }
         switch message {
         case .job(let request): received(request, from: link, at: now)
         case .outcomesReceived(let keys):
@@ -195,8 +206,7 @@ public struct NodeEngine: Sendable {
             return
         }
         if let (code, text) = refusal(of: request, isScheduled: isScheduled, at: now) {
-            counters.refused += 1
-            actions.append(.send(link, .refusal(id: request.id, code: code, text: text)))
+            refuse(request.id, code, text, to: link)
             return
         }
         let job = Job(
@@ -209,7 +219,17 @@ public struct NodeEngine: Sendable {
         afterCommit.append(.received(handle, from: link))
     }
 
+    /// A node that is full, or not yet ready, says so to be left alone until its next grant.
+    mutating func refuse(_ id: JobID, _ code: RefusalCode, _ text: String, to link: LinkID) {
+        counters.refused += 1
+        actions.append(.send(link, .refusal(id: id, code: code, text: text)))
+        if code == .scheduleFull || code == .storageFull || code == .unavailable {
+            windows.refused(link, scheduled: code == .scheduleFull)
+        }
+    }
+
     private func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {
+        if !isRecovered { return (.unavailable, "node '\(settings.name)' is still reading its storage") }
         if isDraining { return (.draining, "node '\(settings.name)' is stopping") }
         if storageRetry != nil { return (.storageFull, "the storage of node '\(settings.name)' is full") }
         if lanes[request.name] == nil {
@@ -217,8 +237,8 @@ public struct NodeEngine: Sendable {
         }
         if let problem = request.problem(at: now.wall) { return (.invalidJob, problem) }
         if isScheduled,
-            scheduledCount >= Limits.scheduledJobs
-                || scheduledBytes + request.arguments.count > Limits.scheduledBytes
+            scheduledCount >= settings.scheduledJobs
+                || scheduledBytes + request.arguments.count > settings.scheduledBytes
         {
             return (.scheduleFull, "node '\(settings.name)' keeps \(scheduledCount) scheduled jobs, which is its limit")
         }

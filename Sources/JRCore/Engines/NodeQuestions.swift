@@ -28,26 +28,36 @@ extension NodeEngine {
         guard let client = parameters["client"]?.bytes.flatMap({ JobID(bytes: $0[...]) }) else { return }
         // What is not committed yet will be sent when it is.
         let waiting = Set((afterCommit + (commitUnderWay?.after ?? [])).compactMap(\.outcomeJob))
+        var found: [Handle] = []
         jobs.forEach { handle, job in
-            guard job.record.request.client == client, !job.record.outcomes.isEmpty, !waiting.contains(handle) else {
-                return
-            }
+            guard job.record.request.client == client else { return }
+            // Those that end later go this way too: here is where the application is.
             jobs[handle]?.origin = link
-            for outcome in job.record.outcomes { actions.append(.send(link, .ended(outcome))) }
+            if !job.record.outcomes.isEmpty, !waiting.contains(handle) { found.append(handle) }
+        }
+        resends.begin(client, over: link, jobs: found)
+        sendMoreOutcomes(of: client)
+    }
+
+    mutating func sendMoreOutcomes(of client: JobID) {
+        while let (handle, link) = resends.next(for: client) {
+            for outcome in jobs[handle]?.record.outcomes ?? [] {
+                resends.sent(outcome, to: client)
+                actions.append(.send(link, .ended(outcome)))
+            }
         }
     }
 
     private func rows(_ parameters: [String: Value]) -> [Value] {
         if let node = parameters["node"]?.string, node != settings.name { return [] }
-        let limit = parameters["limit"]?.int ?? 1_000
         let status = parameters["status"]?.string
-        var rows: [Value] = []
+        var rows = ListedRows(parameters)
         jobs.forEach { _, job in
-            guard rows.count < limit, job.phase != .removing else { return }
+            guard !rows.isFull, job.phase != .removing else { return }
             if let status, job.record.status.rawValue != status { return }
-            rows.append(.map(job.record.row(node: settings.name)))
+            rows.append(job.record.row(node: settings.name))
         }
-        return rows
+        return rows.rows
     }
 
     private var statistics: Value {

@@ -20,6 +20,9 @@ public struct NodeSettings: Sendable, Equatable {
     /// Attempts that run at once on the thread pool, and as programs.
     public var poolJobs = 20
     public var programJobs = 4
+    /// Jobs kept for a later time, and the bytes of their arguments; past either, more are refused.
+    public var scheduledJobs = Limits.scheduledJobs
+    public var scheduledBytes = Limits.scheduledBytes
 
     public init(name: String) {
         self.name = name

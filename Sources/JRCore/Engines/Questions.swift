@@ -39,6 +39,30 @@ struct Questions: Sendable {
     }
 }
 
+/// Rows of an answer: as many as were asked for, and no more than are sure to fit a frame.
+struct ListedRows {
+    let limit: Int
+    private(set) var rows: [Value] = []
+    private var bytes = 0
+
+    init(_ parameters: [String: Value]) {
+        limit = max(0, parameters["limit"]?.int ?? 1_000)
+    }
+
+    var isFull: Bool { rows.count >= limit || bytes > Limits.frameBytes / 4 }
+
+    /// Long arguments are left out; the question `show` gives them.
+    mutating func append(_ row: [String: Value]) {
+        guard !isFull else { return }
+        var row = row
+        if row["arguments"]?.bytes?.count ?? 0 > 1_024 { row["arguments"] = nil }
+        var writer = ByteWriter()
+        writer.pack(map: row)
+        bytes += writer.count
+        rows.append(.map(row))
+    }
+}
+
 extension DistributorEngine {
     mutating func ask(_ client: LinkID, _ number: UInt32, _ verb: String, _ parameters: [String: Value]) {
         switch verb {
@@ -64,9 +88,11 @@ extension DistributorEngine {
         let result: Value
         switch question.verb {
         case "list":
-            let limit = question.parameters["limit"]?.int ?? 1_000
-            let rows = question.answers.flatMap { $0.array ?? [] } + waitingRows(question.parameters, limit: limit)
-            result = .array(Array(rows.prefix(limit)))
+            var rows = ListedRows(question.parameters)
+            for row in question.answers.flatMap({ $0.array ?? [] }) + waitingRows(question.parameters) {
+                rows.append(row.map ?? [:])
+            }
+            result = .array(rows.rows)
         case "show":
             result = question.answers.first ?? waitingRow(question.parameters) ?? .null
         default:
@@ -99,15 +125,25 @@ extension DistributorEngine {
     }
 
     /// Jobs that are with the distributor have the status `new` and no node.
-    private func waitingRows(_ parameters: [String: Value], limit: Int) -> [Value] {
+    private func waitingRows(_ parameters: [String: Value]) -> [Value] {
         if parameters["node"] != nil { return [] }
         if let status = parameters["status"]?.string, status != JobStatus.new.rawValue { return [] }
-        var rows: [(order: UInt64, row: Value)] = []
-        jobs.forEach { _, job in
-            if rows.count < limit { rows.append((job.order, row(of: job))) }
+        let limit = min(ListedRows(parameters).limit, Self.mostWaitingRows)
+        // The oldest of what may be millions, without a copy of them all.
+        var oldest: [(order: UInt64, handle: Handle)] = []
+        func keepOldest() {
+            oldest.sort { $0.order < $1.order }
+            oldest.removeLast(max(0, oldest.count - limit))
         }
-        return rows.sorted { $0.order < $1.order }.map(\.row)
+        jobs.forEach { handle, job in
+            oldest.append((job.order, handle))
+            if oldest.count >= 2 * limit + 64 { keepOldest() }
+        }
+        keepOldest()
+        return oldest.compactMap { jobs[$0.handle].map(row(of:)) }
     }
+
+    private static var mostWaitingRows: Int { 100_000 }
 
     private func waitingRow(_ parameters: [String: Value]) -> Value? {
         guard let id = parameters["id"]?.bytes.flatMap({ JobID(bytes: $0[...]) }), let handle = handles[id],

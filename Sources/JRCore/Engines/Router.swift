@@ -21,13 +21,17 @@ struct NodeLink: Sendable {
     var granted: UInt64 = 0
     var sent: UInt64 = 0
     var isDraining = false
-    /// It refused for want of space; its next grant lifts this.
+    /// It refused for want of space, or has no place for scheduled jobs; its next grant lifts both.
     var isFull = false
+    var isScheduleFull = false
+    /// What was sent to it and is not yet stored: bounded, so that no backlog is poured into one connection at once.
+    var unstoredBytes = 0
     /// Sent to it and not yet stored, oldest first; entries settled out of order are skipped when reached.
     var unstored = Ring<Handle>()
 
     func takes(scheduled: Bool) -> Bool {
-        !isDraining && !isFull && (scheduled || sent < granted)
+        !isDraining && !isFull && unstoredBytes < Limits.outboxSoftBytes
+            && (scheduled ? !isScheduleFull : sent < granted)
     }
 
     /// Jobs it holds ready or running, as far as its grants tell.
@@ -46,19 +50,43 @@ struct Router: Sendable {
         var waiting = Ring<(order: UInt64, job: Handle)>()
         /// Where to begin among equally loaded nodes, so that they take turns.
         var turn = 0
+        /// Jobs of this kind that the distributor holds, waiting or on their way.
+        var held = 0
     }
 
     private(set) var nodes: [LinkID: NodeLink] = [:]
     private(set) var routes: [Route] = []
     private var routeNumbers: [RouteKey: Int] = [:]
+    private var freeRoutes: [Int] = []
+    private var sweepAt = 1_024
 
-    mutating func route(for key: RouteKey) -> Int {
-        if let number = routeNumbers[key] { return number }
-        var route = Route(key: key)
-        route.eligible = eligibleNodes(for: key)
-        routes.append(route)
-        routeNumbers[key] = routes.count - 1
-        return routes.count - 1
+    /// The line for jobs of this kind, which now has one more to hold.
+    mutating func enter(_ key: RouteKey) -> Int {
+        let number = routeNumbers[key] ?? newRoute(for: key)
+        routes[number].held += 1
+        return number
+    }
+
+    /// A job of this line is settled.
+    mutating func leave(_ route: Int) { routes[route].held -= 1 }
+
+    private mutating func newRoute(for key: RouteKey) -> Int {
+        if freeRoutes.isEmpty, routes.count >= sweepAt { sweep() }
+        let route = Route(key: key, eligible: eligibleNodes(for: key))
+        let number = freeRoutes.popLast() ?? routes.count
+        if number == routes.count { routes.append(route) } else { routes[number] = route }
+        routeNumbers[key] = number
+        return number
+    }
+
+    /// Lines are kept when they run empty, since most are used again; not for ever, since anyone can make up names.
+    private mutating func sweep() {
+        for number in routes.indices where routes[number].held == 0 {
+            routeNumbers[routes[number].key] = nil
+            routes[number] = Route(key: .unused)
+            freeRoutes.append(number)
+        }
+        sweepAt = max(sweepAt, 2 * (routes.count - freeRoutes.count))
     }
 
     mutating func add(_ node: NodeLink, at link: LinkID) {
@@ -154,9 +182,14 @@ struct Router: Sendable {
     private func eligibleNodes(for key: RouteKey) -> [LinkID] {
         nodes.filter { _, node in
             node.jobs.contains(key.name) && !key.placement.excluded.contains(node.name)
-                && (!key.placement.isStrict || key.placement.preferred.contains(node.name))
+                && (!key.placement.isStrict || key.placement.preferred.isEmpty
+                    || key.placement.preferred.contains(node.name))
         }.keys.sorted()
     }
+}
+
+extension RouteKey {
+    static let unused = RouteKey(name: "", placement: .anywhere, isScheduled: false)
 }
 
 extension NodeLink {

@@ -39,9 +39,17 @@ extension JobRequest {
         if let due = options.due, due > now + Limits.furthestDelay {
             return "the job is due more than 366 days from now"
         }
-        if let period = options.period, period <= .zero { return "the period must be greater than 0" }
+        if let period = options.period, period <= .zero || period > Limits.furthestDelay {
+            return "the period must be greater than 0 and at most 366 days"
+        }
+        if let delay = options.delay, delay < .zero { return "the delay must not be negative" }
+        if let timeout = options.timeout, timeout <= .zero { return "the timeout must be greater than 0" }
+        if let retry = options.retry, retry.base < .zero || retry.cap < .zero {
+            return "the waits between attempts must not be negative"
+        }
         if let attempts = options.maxAttempts, attempts < 1 { return "max_attempts must be at least 1" }
         let names = options.placement.preferred + options.placement.excluded
+        if names.count > 128 { return "\(names.count) nodes are named and 128 are allowed" }
         if let wrong = names.first(where: { !Names.isValid($0) }) { return "'\(wrong.prefix(200))' is not a node name" }
         if options.placement.isStrict, !options.placement.preferred.isEmpty,
             options.placement.preferred.allSatisfy(options.placement.excluded.contains)

@@ -1,0 +1,93 @@
+import JRBase
+import JRWire
+import Testing
+
+@testable import JRCore
+
+@Suite struct DistributorOutcomesTests {
+    private func outcome(_ number: Int, run: Int = 1) -> JobOutcome {
+        JobOutcome(
+            id: jobID(number), run: run, ending: .complete, arguments: [0x80], error: nil, attempt: 1, node: "n1",
+            client: application, isFinal: true)
+    }
+
+    private func asksForOutcomes(_ messages: [Message]) -> Int {
+        messages.count { if case .request(0, "outcomes", _) = $0 { true } else { false } }
+    }
+
+    @Test("B38: an outcome goes to its application, and the acknowledgement back to the node it came from")
+    func there() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        let nodes = [bench.node(2, "n1"), bench.node(3, "n2")]
+        _ = bench.actions()
+        bench.receive(.ended(outcome(1)), from: nodes[0])
+        bench.receive(.ended(outcome(2)), from: nodes[1])
+        #expect(bench.actions().outcomes(to: app) == [outcome(1), outcome(2)])
+        bench.receive(.outcomesReceived([outcome(1).key, outcome(2).key]), from: app)
+        let actions = bench.actions()
+        #expect(actions.sent(to: nodes[0]) == [.outcomesReceived([outcome(1).key])])
+        #expect(actions.sent(to: nodes[1]) == [.outcomesReceived([outcome(2).key])])
+        #expect(bench.engine.outcomeSources.isEmpty)
+    }
+
+    @Test("the receipt of a job goes before its outcome")
+    func receiptFirst() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        let node = bench.node(2, "n1")
+        bench.enqueue(request(1), from: app)
+        _ = bench.actions()
+        bench.receive(.stored([jobID(1)]), from: node)
+        bench.receive(.ended(outcome(1)), from: node)
+        let messages = bench.actions().sent(to: app)
+        #expect(messages.count == 2)
+        #expect(messages.last == .ended(outcome(1)))
+    }
+
+    @Test("B38: nodes are asked for outcomes when an application comes back, and when a node does")
+    func asked() {
+        var bench = DistributorBench()
+        let node = bench.node(2, "n1")
+        _ = bench.actions()
+        bench.client(1)
+        #expect(asksForOutcomes(bench.actions().sent(to: node)) == 1)
+        let other = bench.node(3, "n2")
+        #expect(asksForOutcomes(bench.actions().sent(to: other)) == 1)
+    }
+
+    @Test("an outcome whose application is away is dropped here: the node keeps it")
+    func away() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        let node = bench.node(2, "n1")
+        bench.close(app)
+        _ = bench.actions()
+        bench.receive(.ended(outcome(1)), from: node)
+        #expect(bench.actions().isEmpty)
+        #expect(bench.engine.counters.outcomesWithoutClient == 1)
+        #expect(bench.engine.outcomeSources.isEmpty)
+    }
+
+    @Test("B39: an application or node that goes without acknowledging leaves nothing behind")
+    func gone() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        let node = bench.node(2, "n1")
+        for number in 1...100 { bench.receive(.ended(outcome(number)), from: node) }
+        bench.close(app)
+        #expect(bench.engine.outcomeSources.isEmpty)
+        bench.client(3)
+        for number in 1...100 { bench.receive(.ended(outcome(number)), from: node) }
+        bench.close(node)
+        #expect(bench.engine.outcomeSources.isEmpty)
+    }
+
+    @Test("an acknowledgement of what is not known is ignored")
+    func unknown() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        bench.receive(.outcomesReceived([outcome(1).key]), from: app)
+        #expect(bench.actions().isEmpty)
+    }
+}
