@@ -123,6 +123,12 @@ struct NodeBench {
     mutating func job(_ request: JobRequest, from link: LinkID) { receive(.job(request), from: link) }
     mutating func actions() -> [LinkAction] { engine.takeActions() }
 
+    /// What is to be stored now, which has to be something.
+    mutating func batch() throws -> StorageBatch {
+        let batch = engine.takeBatch(at: now)
+        return try #require(batch)
+    }
+
     /// Commits all that is to be stored.
     @discardableResult
     mutating func commit() -> [StorageChange] {

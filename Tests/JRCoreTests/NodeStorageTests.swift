@@ -1,0 +1,221 @@
+import JRBase
+import JRWire
+import Testing
+
+@testable import JRCore
+
+@Suite struct NodeStorageTests {
+    @Test("a job is said to be stored, and is run, only after the commit that contains it")
+    func storedAfterCommit() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1), from: link)
+        #expect(bench.actions().stored(to: link).isEmpty)
+        #expect(bench.runs().isEmpty)
+        let batch = try bench.batch()
+        #expect(batch.changes == [.put(JobRecord(request: request(1)))])
+        #expect(bench.actions().stored(to: link).isEmpty)
+        #expect(bench.runs().isEmpty)
+        bench.engine.committed(batch.number, at: bench.now)
+        #expect(bench.actions().stored(to: link) == [1])
+        #expect(bench.runs().map(\.record.id) == [jobID(1)])
+    }
+
+    @Test("an outcome is sent only after the commit of the end that it reports")
+    func outcomeAfterCommit() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1, feedback: .both), from: link)
+        bench.commit()
+        bench.succeedAll()
+        _ = bench.actions()
+        let batch = try bench.batch()
+        #expect(bench.actions().outcomes(to: link).isEmpty)
+        bench.engine.committed(batch.number, at: bench.now)
+        #expect(bench.actions().outcomes(to: link).map(\.ending) == [.complete])
+    }
+
+    @Test("what comes during a commit is in the next one, and jobs of one turn share a batch and a message")
+    func groups() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        for number in 1...3 { bench.job(request(number), from: link) }
+        let first = try bench.batch()
+        #expect(first.changes.count == 3)
+        bench.job(request(4), from: link)
+        #expect(bench.engine.takeBatch(at: bench.now) == nil)
+        bench.engine.committed(first.number, at: bench.now)
+        #expect(bench.actions().sent(to: link).filter { if case .stored = $0 { true } else { false } }.count == 1)
+        #expect(bench.commit().map(\.id) == [jobID(4)])
+        #expect(bench.actions().stored(to: link) == [4])
+    }
+
+    @Test("the answer of a commit that is not under way is ignored")
+    func strayCommit() {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1), from: link)
+        bench.engine.committed(99, at: bench.now)
+        bench.engine.commitFailed(99, at: bench.now)
+        #expect(bench.actions().stored(to: link).isEmpty)
+    }
+
+    @Test("a job that is sent again is stored once, and said to be stored each time, but not before it is")
+    func duplicates() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1), from: link)
+        bench.job(request(1), from: link)
+        #expect(bench.actions().stored(to: link).isEmpty)
+        #expect(bench.commit().count == 1)
+        #expect(bench.actions().stored(to: link) == [1, 1])
+        #expect(bench.runs().count == 1)
+        bench.job(request(1), from: link)
+        bench.commit()
+        #expect(bench.actions().stored(to: link) == [1])
+        #expect(bench.runs().isEmpty)
+        #expect(bench.engine.counters.duplicates == 2)
+    }
+
+    @Test("a late copy of a job that ended and was forgotten is said to be stored and not run again")
+    func lateCopy() {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1), from: link)
+        bench.commit()
+        bench.succeedAll()
+        bench.commit()
+        #expect(bench.record(1) == nil)
+        _ = bench.actions()
+        bench.job(request(1), from: link)
+        bench.commit()
+        #expect(bench.actions().stored(to: link) == [1])
+        #expect(bench.runs().isEmpty)
+    }
+
+    @Test("B42: with storage full, new jobs are refused, ends are kept and tried again, and all heals by itself")
+    func full() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1, feedback: .both), from: link)
+        bench.commit()
+        bench.succeedAll()
+        _ = bench.actions()
+        bench.job(request(2), from: link)
+        bench.failCommit()
+        var actions = bench.actions()
+        #expect(actions.refusals(to: link) == [.storageFull])
+        #expect(actions.outcomes(to: link).isEmpty)
+        #expect(bench.record(2) == nil)
+        bench.job(request(3), from: link)
+        #expect(bench.actions().refusals(to: link) == [.storageFull])
+        #expect(bench.engine.takeBatch(at: bench.now) == nil)
+
+        let retry = try #require(bench.engine.nextDeadline)
+        #expect(retry == bench.now.instant + .seconds(1))
+        bench.wait(until: 1_000)
+        #expect(bench.commit().map(\.id) == [jobID(1)])
+        actions = bench.actions()
+        #expect(actions.outcomes(to: link).map(\.id) == [jobID(1)])
+        #expect(actions.sent(to: link).contains { if case .grant = $0 { true } else { false } })
+        bench.job(request(2), from: link)
+        bench.commit()
+        #expect(bench.actions().stored(to: link) == [2])
+    }
+
+    @Test("B42: an idle node that refused one job says again what it grants, so that it is not left alone for ever")
+    func healedWhenIdle() {
+        var bench = NodeBench { $0.credit = 100 }
+        let link = bench.distributor(1)
+        #expect(bench.actions().sent(to: link) == [.grant(total: 100)])
+        bench.job(request(1), from: link)
+        bench.failCommit()
+        #expect(bench.actions().refusals(to: link) == [.storageFull])
+        bench.wait(until: 1_000)
+        #expect(bench.actions().sent(to: link) == [.grant(total: 101)])
+        bench.wait(until: 2_000)
+        #expect(bench.actions().isEmpty)
+    }
+
+    @Test("a copy whose first one was refused for want of space, on a link that is gone, is refused as well")
+    func refusedCopy() throws {
+        var bench = NodeBench()
+        let old = bench.distributor(1)
+        bench.job(request(1), from: old)
+        let batch = try bench.batch()
+        bench.engine.linkClosed(old, at: bench.now)
+        let new = bench.distributor(2)
+        bench.job(request(1), from: new)
+        bench.engine.commitFailed(batch.number, at: bench.now)
+        bench.wait(until: 1_000)
+        bench.commit()
+        #expect(bench.actions().refusals(to: new) == [.storageFull])
+        bench.job(request(1), from: new)
+        bench.commit()
+        #expect(bench.actions().stored(to: new) == [1])
+    }
+
+    @Test("a scheduled job past the limit is refused until there is room, and then word is given")
+    func scheduleFull() {
+        var bench = NodeBench { $0.scheduledJobs = 16 }
+        let link = bench.distributor(1)
+        _ = bench.actions()
+        for number in 1...17 { bench.job(request(number) { $0.due = moment(Int64(number)).wall }, from: link) }
+        bench.commit()
+        var actions = bench.actions()
+        #expect(actions.refusals(to: link) == [.scheduleFull])
+        #expect(actions.stored(to: link).count == 16)
+        bench.job(request(18), from: link)
+        bench.commit()
+        #expect(bench.actions().stored(to: link) == [18])
+        bench.wait(until: 1)
+        actions = bench.actions()
+        #expect(actions.sent(to: link).contains { if case .grant = $0 { true } else { false } })
+        #expect(bench.engine.scheduledCount == 15)
+    }
+
+    @Test("before it has read its storage a node grants nothing and refuses what comes; then it gives word")
+    func beforeRecovery() {
+        var bench = NodeBench(nil)
+        let link = bench.distributor(1)
+        bench.job(request(1) { $0.due = moment(5).wall }, from: link)
+        #expect(bench.actions().sent(to: link).count == 1)
+        #expect(bench.engine.counters.refused == 1)
+        bench.engine.recovered([], at: bench.now)
+        bench.commit()
+        #expect(bench.actions().sent(to: link) == [.grant(total: 256)])
+    }
+
+    @Test(
+        "a job that the node does not know, or that breaks the rules, is refused; so is a peer that is no distributor")
+    func refused() {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1, "other"), from: link)
+        bench.job(request(2) { $0.maxAttempts = 0 }, from: link)
+        #expect(bench.actions().refusals(to: link) == [.unknownJob, .invalidJob])
+        let intruder = LinkID(2)
+        bench.engine.linkOpened(
+            intruder, Hello(role: .client, name: "app", session: application), at: bench.now)
+        bench.job(request(3), from: intruder)
+        #expect(bench.actions().refusedLinks == [intruder: .protocolError])
+        #expect(bench.commit().isEmpty)
+        bench.receive(.grant(total: 1), from: link)
+        #expect(bench.actions().refusedLinks == [link: .protocolError])
+    }
+
+    @Test("the jobs of a link that closed are kept and run, and count as the node's own")
+    func linkCloses() {
+        var bench = NodeBench { $0.credit = 4 }
+        let link = bench.distributor(1)
+        for number in 1...3 { bench.job(request(number), from: link) }
+        bench.commit()
+        bench.engine.linkClosed(link, at: bench.now)
+        let other = bench.distributor(2)
+        #expect(bench.actions().sent(to: other) == [.grant(total: 1)])
+        #expect(bench.succeedAll() == 3)
+        bench.commit()
+        #expect(bench.actions().sent(to: other) == [.grant(total: 4)])
+        #expect(bench.engine.windows.ownHeld == 0)
+    }
+}
