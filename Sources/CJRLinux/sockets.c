@@ -121,8 +121,8 @@ int jr_bind(int fd, const struct jr_address *address) {
 }
 
 int jr_bind_private(int fd, const struct jr_address *address) {
-    // Linux gives the file the mode of the socket's inode, less the umask (unix_bind). Setting it there, unlike changing
-    // the umask, is not seen by files that other threads make at the same moment.
+    // Linux gives the file the mode of the socket's inode, less the umask (unix_bind). Setting it there, unlike
+    // changing the umask, is not seen by files that other threads make at the same moment.
     if (fchmod(fd, 0600) < 0) return -errno;
     return jr_bind(fd, address);
 }

@@ -14,7 +14,7 @@ public struct CommandLineSpec: Sendable {
     public var arguments: [ArgumentSpec]
     /// These may stand before and after the verb.
     public var options: [OptionSpec]
-    /// Paragraphs at the end of the help, such as examples. Their lines are kept as they are.
+    /// Paragraphs at the end of the help. Lines that begin with a space, such as examples, are kept as they are.
     public var details: String
 
     public init(
@@ -42,7 +42,7 @@ public struct VerbSpec: Sendable {
     /// What follows `--` and is passed on as it is: a command. Without it, `--` only ends the options.
     public var remainder: ArgumentSpec?
     public var options: [OptionSpec]
-    /// Paragraphs at the end of the verb's help, such as examples. Their lines are kept as they are.
+    /// As of the whole program: paragraphs, and examples in lines that begin with a space.
     public var details: String
 
     public init(

@@ -2,7 +2,7 @@ extension CommandLineSpec {
     /// The help of the program, or of one of its verbs, wrapped to `width` columns, with a line break at the end.
     public func helpText(for verb: VerbSpec? = nil, width: Int = 80) -> String {
         var text = "Usage: \(usage(of: verb))\n\n"
-        text += Text.wrap((verb?.summary ?? summary) + ".", width: width, indent: 0) + "\n"
+        text += Text.wrap(Text.sentence(verb?.summary ?? summary), width: width, indent: 0) + "\n"
         if verb == nil {
             text += section("Verbs", verbs.map { ($0.name, $0.summary) }, width: width)
         }
@@ -14,7 +14,7 @@ extension CommandLineSpec {
             text += section("Options", Self.rows(options + Self.builtIn), width: width)
         }
         let details = verb?.details ?? details
-        if !details.isEmpty { text += "\n\(details)\n" }
+        if !details.isEmpty { text += "\n" + Text.wrapParagraphs(details, width: width) + "\n" }
         if verb == nil, !verbs.isEmpty {
             text += "\nSee '\(program) VERB --help' for what a verb takes.\n"
         }
@@ -85,6 +85,16 @@ extension OptionSpec {
 }
 
 enum Text {
+    /// With a full stop at its end, whether it had one or not.
+    static func sentence(_ text: String) -> String { text.last == "." ? text : text + "." }
+
+    /// Each line that does not begin with a space is a paragraph to wrap.
+    static func wrapParagraphs(_ text: String, width: Int) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.hasPrefix(" ") ? String($0) : wrap(String($0), width: width, indent: 0) }
+            .joined(separator: "\n")
+    }
+
     /// The words of `text` in lines of at most `width` columns, each after `indent` spaces. A word that is longer than
     /// a line has a line of its own.
     static func wrap(_ text: String, width: Int, indent: Int) -> String {

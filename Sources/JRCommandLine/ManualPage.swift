@@ -8,14 +8,14 @@ extension CommandLineSpec {
         for verb in verbs { page += Roff.line(usage(of: verb)) + ".br\n" }
         if !verbs.isEmpty { page += ".SH VERBS\n" }
         for verb in verbs {
-            page += ".SS \(Roff.escape(verb.name))\n" + Roff.line(verb.summary + ".")
+            page += ".SS \(Roff.escape(verb.name))\n" + Roff.line(Text.sentence(verb.summary))
             page += Self.entries(verb.arguments + (verb.remainder.map { [$0] } ?? [])) + Self.entries(verb.options)
-            page += Roff.verbatim(verb.details)
+            page += Roff.paragraphs(verb.details)
         }
         if !arguments.isEmpty { page += ".SH ARGUMENTS\n" + Self.entries(arguments) }
         page += ".SH OPTIONS\n" + Self.entries(options + Self.builtIn)
         page += environmentSection()
-        if !details.isEmpty { page += ".SH NOTES\n" + Roff.verbatim(details) }
+        if !details.isEmpty { page += ".SH NOTES\n" + Roff.paragraphs(details) }
         page += ".SH EXIT STATUS\n"
         for code in ExitCode.allCases { page += Roff.entry("\(code.rawValue)", code.meaning) }
         return page
@@ -35,11 +35,11 @@ extension CommandLineSpec {
     }
 
     private static func entries(_ options: [OptionSpec]) -> String {
-        options.map { Roff.entry($0.usage.trimmedLeft, $0.fullHelp + ".") }.joined()
+        options.map { Roff.entry($0.usage.trimmedLeft, Text.sentence($0.fullHelp)) }.joined()
     }
 
     private static func entries(_ arguments: [ArgumentSpec]) -> String {
-        arguments.map { Roff.entry($0.name, $0.help + notes(choices: $0.choices) + ".") }.joined()
+        arguments.map { Roff.entry($0.name, Text.sentence($0.help + notes(choices: $0.choices))) }.joined()
     }
 }
 
@@ -50,13 +50,19 @@ private enum Roff {
         ".TP\n\\fB\(escape(name))\\fR\n\(escape(help))\n"
     }
 
-    static func verbatim(_ text: String) -> String {
-        text.isEmpty
-            ? ""
-            : ".PP\n.nf\n" + text.split(separator: "\n", omittingEmptySubsequences: false).map(line).joined() + ".fi\n"
+    /// Each line is a paragraph, but those that begin with a space stand together and as they are.
+    static func paragraphs(_ text: String) -> String {
+        var page = ""
+        var isExample = false
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix(" ") != isExample {
+                page += isExample ? ".fi\n" : ".PP\n.nf\n"
+                isExample.toggle()
+            }
+            page += (isExample ? "" : ".PP\n") + escape(String(line)) + "\n"
+        }
+        return page + (isExample ? ".fi\n" : "")
     }
-
-    private static func line(_ text: Substring) -> String { escape(String(text)) + "\n" }
 
     /// A dash as it is typed, and no character that begins a request or an escape.
     static func escape(_ text: String) -> String {

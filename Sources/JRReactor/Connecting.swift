@@ -28,7 +28,8 @@ public final class Connecting {
         }
         if target.isNumeric {
             addresses = [target]
-            // Not from within the call that asked for it: nobody expects the answer before they have the question's name.
+            // Not from within the call that asked for it: nobody expects the answer before they have the question's
+            // name.
             loop.soon { _ in self.tryNext(after: nil) }
         } else {
             loop.offload { () -> Result<[SocketAddress], SystemError> in

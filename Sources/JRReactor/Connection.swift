@@ -42,9 +42,9 @@ extension ConnectionHandler {
 
 /// A stream of bytes in one or both directions: TCP, a unix socket, an end of a pipe. Belongs to one loop's thread.
 ///
-/// What is written in a turn is gathered and goes out at its end with one system call. The loop does not stop reading from
-/// a peer that does not read (two ends that both did would wait for each other for ever): whoever produces output looks at
-/// ``isCongested`` and waits for `connectionDrained`.
+/// What is written in a turn is gathered and goes out at its end with one system call. The loop does not stop reading
+/// from a peer that does not read (two ends that both did would wait for each other for ever): whoever produces output
+/// looks at ``isCongested`` and waits for `connectionDrained`.
 public final class Connection {
     /// Bytes that come while there is none are dropped: set it where the connection is handed over.
     public var handler: (any ConnectionHandler)?
@@ -130,8 +130,8 @@ public final class Connection {
 
     // MARK: Writing
 
-    /// Appends what `body` writes. It goes out at the end of this turn; on a connection that is closed, or closing, it is
-    /// dropped. `body` may not write to the same connection.
+    /// Appends what `body` writes. It goes out at the end of this turn; on a connection that is closed, or closing, it
+    /// is dropped. `body` may not write to the same connection.
     public func write(_ body: (inout ByteWriter) -> Void) {
         guard prepareToWrite() else { return }
         body(&outbox)
@@ -232,7 +232,8 @@ public final class Connection {
 
     // MARK: Reading
 
-    /// Bytes stay in the kernel until ``resumeReading()``, and the peer feels it. The peer's end is not noticed meanwhile.
+    /// Bytes stay in the kernel until ``resumeReading()``, and the peer feels it. The peer's end is not noticed
+    /// meanwhile.
     public func pauseReading() {
         isPaused = true
         updateInterest()
@@ -296,8 +297,8 @@ public final class Connection {
         finish(.local)
     }
 
-    /// Takes nothing more from either side, sends what was written, and then closes. A socket waits up to two seconds for
-    /// the peer's end, so that the last bytes arrive.
+    /// Takes nothing more from either side, sends what was written, and then closes. A socket waits up to two seconds
+    /// for the peer's end, so that the last bytes arrive.
     public func closeAfterFlush() {
         guard isOpen else { return }
         phase = .flushing(hasEnded ? .endOfStream : .local)
@@ -305,8 +306,8 @@ public final class Connection {
         markDirty()
     }
 
-    /// Sends what was written and then the end of the stream; the peer can still send. Later writes are dropped. The write
-    /// end of a pipe is closed.
+    /// Sends what was written and then the end of the stream; the peer can still send. Later writes are dropped. The
+    /// write end of a pipe is closed.
     public func closeWrite() {
         guard isOpen, !endsSending else { return }
         if !isSocket {

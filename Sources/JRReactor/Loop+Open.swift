@@ -18,8 +18,8 @@ extension Loop {
 
     /// Connects; `done` is called once, later, unless the connecting is cancelled first.
     ///
-    /// A name is resolved on a thread of the pool, and its addresses are tried one after the other. `timeout` is for all of
-    /// it; when it is over, the error is `ETIMEDOUT`.
+    /// A name is resolved on a thread of the pool, and its addresses are tried one after the other. `timeout` is for
+    /// all of it; when it is over, the error is `ETIMEDOUT`.
     @discardableResult
     public func connect(
         to address: SocketAddress, timeout: Interval,
@@ -37,8 +37,8 @@ extension Loop {
         Connection(descriptor, peer: peer, .adopted, on: self)
     }
 
-    /// Starts a child; `exited` is called once, with what the kernel says of its end, and not for a loop that stopped first
-    /// (the child goes on then).
+    /// Starts a child; `exited` is called once, with what the kernel says of its end, and not for a loop that stopped
+    /// first (the child goes on then).
     ///
     /// Blocks for up to a second for an executable that is still open for writing; see ``Processes/spawn(_:)``.
     public func spawn(

@@ -3,9 +3,9 @@ public import JRSystem
 
 /// The event loop, seen from its own thread. Not `Sendable`: the compiler keeps it there.
 ///
-/// A turn: wait; read, accept, exits and signals; work of other threads; jobs of tasks and actors; due timers; what was put
-/// off with ``soon(_:)``; the hooks of ``atEndOfTurn(_:)``; write what connections have gathered. An idle loop makes no
-/// system call at all.
+/// A turn: wait; read, accept, exits and signals; work of other threads; jobs of tasks and actors; due timers; what was
+/// put off with ``soon(_:)``; the hooks of ``atEndOfTurn(_:)``; write what connections have gathered. An idle loop
+/// makes no system call at all.
 public final class Loop {
     public let reactor: Reactor
     /// The time at the start of this turn. What takes long and needs a newer one calls ``refreshNow()``.
@@ -90,8 +90,8 @@ public final class Loop {
 
     // MARK: Later in the turn
 
-    /// Calls `body` later in this turn, or, from a call of this kind, in the next one, which then does not wait: the way to
-    /// go on with long work while others get their share.
+    /// Calls `body` later in this turn, or, from a call of this kind, in the next one, which then does not wait: the
+    /// way to go on with long work while others get their share.
     public func soon(_ body: @escaping (Loop) -> Void) {
         putOff.append(body)
     }
@@ -103,8 +103,8 @@ public final class Loop {
 
     // MARK: Descriptors of others
 
-    /// Calls `body` in every turn in which the descriptor can be read, until ``unwatch(_:)``. It stays the caller's, who
-    /// unwatches it before it is closed.
+    /// Calls `body` in every turn in which the descriptor can be read, until ``unwatch(_:)``. It stays the caller's,
+    /// who unwatches it before it is closed.
     public func watchReadable(_ raw: Int32, _ body: @escaping (Loop) -> Void) throws(SystemError) -> Handle {
         let handle = sources.insert(.watch(raw, body))
         do {
@@ -124,8 +124,9 @@ public final class Loop {
 
     // MARK: Signals
 
-    /// Calls `body` with the number of every one of these signals that reaches the process; several of one kind may come
-    /// as one. They lose their default effect until the loop stops. Of two loops that ask for one signal the later gets it.
+    /// Calls `body` with the number of every one of these signals that reaches the process; several of one kind may
+    /// come as one. They lose their default effect until the loop stops. Of two loops that ask for one signal the later
+    /// gets it.
     public func onSignals(_ numbers: [Int32], _ body: @escaping (Loop, Int32) -> Void) throws(SystemError) {
         let route = try SignalRoute(numbers, on: self, body)
         signalRoutes.append(route)

@@ -64,7 +64,8 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Whether only programs of this machine can reach it. False for names other than `localhost`: they can mean anything.
+    /// Whether only programs of this machine can reach it. False for names other than `localhost`: they can mean
+    /// anything.
     public var isLoopback: Bool {
         switch self {
         case .unix: true

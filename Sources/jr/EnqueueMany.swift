@@ -111,7 +111,8 @@ final class EnqueueMany: Sendable {
             session.reactor.execute { _ in self.enqueue(encoded, number) }
         } catch {
             refuse(
-                "line \(number), column \(error.position.column): \(error.message); wanted: \(error.expected). Skipped, the others run"
+                "line \(number), column \(error.position.column): \(error.message); wanted: \(error.expected). "
+                    + "Skipped, the others run"
             )
         }
     }

@@ -41,8 +41,8 @@ final class Session: Sendable {
                     }
                     if isFirst {
                         Console.note(
-                            "no distributor answers at \(address): \(reason). Is the cluster up? See 'jr-supervisor status', "
-                                + "or start it with 'jr-supervisor up'")
+                            "no distributor answers at \(address): \(reason). Is the cluster up? "
+                                + "See 'jr-supervisor status', or start it with 'jr-supervisor up'")
                         Console.exit(69)
                     }
                     if !wasBroken {

@@ -10,8 +10,8 @@ enum Spec {
         options: [
             .option(
                 "url", value: "URL",
-                "The distributor, as jr://HOST:PORT. Without it: JR_URL, else the cluster in .jr of this folder or one above",
-                environment: "JR_URL")
+                "The distributor, as jr://HOST:PORT",
+                default: "the cluster in .jr of this folder or one above", environment: "JR_URL")
         ])
 
     private static let enqueue = VerbSpec(

@@ -142,4 +142,12 @@ func expectSame(_ text: String, _ wanted: String, sourceLocation: SourceLocation
 
             """#)
     }
+
+    @Test("paragraphs at the end are wrapped, examples in them are kept as they are")
+    func details() {
+        let example = "  " + String(repeating: "x", count: 50)
+        let spec = CommandLineSpec(
+            program: "x", version: "1", summary: "x", details: "One two three four five six\n\n\(example)\nseven")
+        #expect(spec.helpText(width: 24).hasSuffix("\n\nOne two three four five\nsix\n\n\(example)\nseven\n"))
+    }
 }

@@ -42,8 +42,9 @@ import Testing
             \fB\-\-after DURATION\fR
             How long to wait before it runs; a node keeps the job until then, and runs it as soon as it is due.
             .PP
-            .nf
             Examples:
+            .PP
+            .nf
               jr enqueue mail to=a@b.c \-\-after 20s
             .fi
             .SS journal
@@ -150,12 +151,20 @@ import Testing
             """#)
     }
 
+    @Test("a sentence has one full stop, whether the table has it or not")
+    func fullStops() {
+        let spec = CommandLineSpec(
+            program: "x", version: "1", summary: "Do it.", options: [.flag("all", "Do it all.")])
+        #expect(spec.manualPage().contains("Do it all.\n"))
+        #expect(spec.helpText().contains("\nDo it.\n"))
+    }
+
     @Test("what roff would take for a request is escaped")
     func escapes() {
         let page = CommandLineSpec(
-            program: "x", version: "1", summary: ".so \\file", details: ".so a\n'so \"b\"\n-\\"
+            program: "x", version: "1", summary: ".so \\file", details: ".so a\n'so \"b\"\n -\\\nend"
         ).manualPage()
         #expect(page.contains("x \\- \\&.so \\efile\n"))
-        #expect(page.contains("\n\\&.so a\n\\&'so \\(dqb\\(dq\n\\-\\e\n"))
+        #expect(page.contains("\n.PP\n\\&.so a\n.PP\n\\&'so \\(dqb\\(dq\n.PP\n.nf\n \\-\\e\n.fi\n.PP\nend\n"))
     }
 }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The way from a Sendable object to the shell that does its work on a reactor's thread.
 ///
-/// Calls made before the shell exists are kept in order behind its start. A shell holds itself while it runs, so that it
-/// lives until it is stopped, whether or not anybody still holds the object.
+/// Calls made before the shell exists are kept in order behind its start. A shell holds itself while it runs, so that
+/// it lives until it is stopped, whether or not anybody still holds the object.
 final class ShellHolder<Shell: AnyObject>: Sendable {
     private let reactor = Mutex<Reactor?>(nil)
     private let shell = Mutex<LoopBound<Shell>?>(nil)
