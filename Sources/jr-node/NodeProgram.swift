@@ -1,0 +1,190 @@
+import JRBase
+import JRCommandLine
+import JRCore
+import JRReactor
+import JRSystem
+import JobReactor
+import Synchronization
+
+/// One run of `jr-node`: loads the job directory, runs the node until it is told to stop, and says with what to exit.
+final class NodeProgram: Sendable {
+    private let options: NodeOptions
+    private let environment: [String: String]
+    private let node: Node
+    private let reactor: Reactor
+    private let state = Mutex(State())
+
+    private struct State {
+        var exitCode = ExitCode.ok.rawValue
+        var drains = 0
+        /// The distributors that were said to be away, so that each absence is told once.
+        var away: Set<String> = []
+        var ended: CheckedContinuation<Void, Never>?
+        var hasEnded = false
+    }
+
+    private init(_ options: NodeOptions, environment: [String: String]) throws(SystemError) {
+        self.options = options
+        self.environment = environment
+        node = Node(options.node)
+        reactor = try Reactor(name: "jr-node")
+    }
+
+    static func run(_ words: [String], environment: [String: String]) async -> Int32 {
+        var options: NodeOptions
+        do throws(UsageError) {
+            switch try NodeOptions.spec.parse(words, environment: environment) {
+            case .answer(let text):
+                Standard.write(Standard.output, text.hasSuffix("\n") ? text : text + "\n")
+                return ExitCode.ok.rawValue
+            case .command(let command):
+                options = try NodeOptions(command, environment: environment, pid: SystemProgram.pid)
+            }
+        } catch {
+            Standard.write(Standard.error, NodeOptions.spec.text(for: error) + "\n")
+            return ExitCode.usage.rawValue
+        }
+        do {
+            guard try prepare(&options, environment) else { return ExitCode.ok.rawValue }
+            return try await NodeProgram(options, environment: environment).run()
+        } catch let error as JobDirectoryError {
+            for problem in error.problems { say("\(problem)") }
+            return error.exitCode
+        } catch {
+            say("\(error)")
+            return ExitCode.software.rawValue
+        }
+    }
+
+    /// Loads the jobs; false when that was all there is to do.
+    private static func prepare(
+        _ options: inout NodeOptions, _ environment: [String: String]
+    ) throws(JobDirectoryError) -> Bool {
+        let directory = try JobDirectory.scan(options.jobs)
+        switch options.action {
+        case .compile(let output):
+            try directory.compile(to: output, cache: options.cache, environment: environment, say)
+            return false
+        case .list:
+            let names = try directory.load(cache: options.cache, environment: environment, say)
+            Standard.write(Standard.output, names.map { $0 + "\n" }.joined())
+            return false
+        case .run:
+            try directory.load(cache: options.cache, environment: environment, say)
+            options.node.workingDirectory = directory.path
+            options.node.log = { entry in
+                if entry.level > .debug { say("\(entry.level == .info ? "" : "\(entry.level.rawValue): ")\(entry.text)") }
+            }
+            return true
+        }
+    }
+
+    private static func say(_ text: String) {
+        Standard.write(Standard.error, "jr-node: \(text)\n")
+    }
+
+    // MARK: Running
+
+    /// The reactor has a thread of its own: the main thread stays free for what jobs isolate to the main actor.
+    private func run() async throws(SystemError) -> Int32 {
+        try reactor.start { [self] loop in
+            do throws(SystemError) {
+                try loop.onSignals([Signals.terminate, Signals.interrupt]) { [self] _, signal in
+                    drain("SIG\(Signals.name(signal))")
+                }
+                try watchLife(on: loop)
+            } catch {
+                fail("\(error)", .software)
+            }
+            node.start(on: reactor) { [self] event in heard(event) }
+        }
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                state.ended = continuation
+                return state.hasEnded
+            }
+            if isOver { continuation.resume() }
+        }
+        reactor.stop()
+        reactor.waitUntilStopped()
+        return state.withLock(\.exitCode)
+    }
+
+    private func heard(_ event: NodeEvent) {
+        switch event {
+        case .recovered(let report):
+            let name = options.node.settings.name
+            Self.say("\(name) is ready: \(options.node.registry.names.count) jobs known, \(report.jobs) stored jobs recovered")
+            tellReady("READY=1 recovered=\(report.jobs)/\(report.jobs)\n")
+        case .connected(let distributor):
+            state.withLock { _ = $0.away.remove(distributor) }
+            Self.say("connected to \(distributor)")
+        case .disconnected(let distributor, let reason, _):
+            if state.withLock({ $0.away.insert(distributor).inserted }) {
+                Self.say("no connection to \(distributor): \(reason). It is dialled until it answers")
+            }
+        case .drained:
+            end()
+        case .failed(let error):
+            Self.say("\(error)")
+            state.withLock { $0.exitCode = error.exitCode }
+            end()
+        }
+    }
+
+    private func end() {
+        let continuation = state.withLock { state in
+            defer { state.ended = nil }
+            state.hasEnded = true
+            return state.ended
+        }
+        continuation?.resume()
+    }
+
+    private func fail(_ text: String, _ code: ExitCode) {
+        Self.say(text)
+        state.withLock { $0.exitCode = code.rawValue }
+        end()
+    }
+
+    /// The second time it does not wait for running jobs.
+    private func drain(_ cause: String) {
+        let count = state.withLock { state in
+            state.drains += 1
+            return state.drains
+        }
+        if count == 1 { Self.say("\(cause): running jobs end, for at most \(Durations.format(options.drainLimit))") }
+        node.drain(limit: count == 1 ? options.drainLimit : .zero)
+    }
+
+    // MARK: The supervisor's descriptors
+
+    /// Who waits for this node reads a line and the end from `JR_READY_FD`.
+    private func tellReady(_ line: String) {
+        guard let raw = descriptor("JR_READY_FD") else { return }
+        Standard.write(raw, line)
+        // Closed here, by the end of its owner.
+        _ = Descriptor(owning: raw)
+    }
+
+    /// The end of `JR_LIFE_FD` means that whoever started this node is gone.
+    private func watchLife(on loop: Loop) throws(SystemError) {
+        guard let raw = descriptor("JR_LIFE_FD") else { return }
+        try IO.setNonBlocking(raw)
+        var watch: Handle?
+        watch = try loop.watchReadable(raw) { [self] loop in
+            var bytes = [UInt8](repeating: 0, count: 64)
+            switch bytes.withUnsafeMutableBytes({ IO.read(raw, into: $0) }) {
+            case .moved(1...), .wouldBlock:
+                return
+            case .moved, .failed:
+                if let watch { loop.unwatch(watch) }
+                drain("the supervisor is gone")
+            }
+        }
+    }
+
+    private func descriptor(_ name: String) -> Int32? {
+        environment[name].flatMap { Int32($0) }.flatMap { $0 > 2 ? $0 : nil }
+    }
+}
