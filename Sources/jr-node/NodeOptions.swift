@@ -1,7 +1,6 @@
 import JRBase
 import JRCommandLine
 import JRCore
-import JRStorage
 import JRSystem
 import JobReactor
 
@@ -42,7 +41,8 @@ struct NodeOptions {
                 default: "30s", environment: "JR_DRAIN"),
             .option(
                 "compile-only", value: "OUT",
-                "Write the job directory to OUT with its Swift files compiled, for machines without a compiler, and exit"),
+                "Write the job directory to OUT with its Swift files compiled, for machines without a compiler, and exit"
+            ),
             .flag("list", "Load the job directory, print the names of its jobs and exit"),
         ],
         details: """
@@ -50,7 +50,8 @@ struct NodeOptions {
             language is a job named by its path without extension (mail/send.py is mail.send). Anything else is \
             refused, unless its name starts with a dot or .jrignore lists it.
 
-            SIGTERM and SIGINT: running jobs end, for at most --drain, and the node exits 0. A second one ends it at once.
+            SIGTERM and SIGINT: running jobs end, for at most --drain, and the node exits 0. A second one ends it at \
+            once.
 
             Examples:
               jr-node --jobs reactor_jobs --name worker_1 --storage journal:/var/lib/jr/worker_1
@@ -134,7 +135,7 @@ enum StorageText {
     }
 
     /// The interval's length may be left out.
-    private static func sync(_ text: String, _ expected: String) throws(ValueError) -> StorageSync {
+    private static func sync(_ text: String, _ expected: String) throws(ValueError) -> StorageChoice.Sync {
         switch text {
         case "always": return .always
         case "never": return .never

@@ -73,7 +73,8 @@ final class NodeProgram: Sendable {
             try directory.load(cache: options.cache, environment: environment, say)
             options.node.workingDirectory = directory.path
             options.node.log = { entry in
-                if entry.level > .debug { say("\(entry.level == .info ? "" : "\(entry.level.rawValue): ")\(entry.text)") }
+                let level = entry.level == .info ? "" : "\(entry.level.rawValue): "
+                if entry.level > .debug { say(level + entry.text) }
             }
             return true
         }
@@ -114,7 +115,8 @@ final class NodeProgram: Sendable {
         switch event {
         case .recovered(let report):
             let name = options.node.settings.name
-            Self.say("\(name) is ready: \(options.node.registry.names.count) jobs known, \(report.jobs) stored jobs recovered")
+            let known = options.node.registry.names.count
+            Self.say("\(name) is ready: \(known) jobs known, \(report.jobs) stored jobs recovered")
             tellReady("READY=1 recovered=\(report.jobs)/\(report.jobs)\n")
         case .connected(let distributor):
             state.withLock { _ = $0.away.remove(distributor) }
