@@ -5,7 +5,7 @@ import JobReactor
 
 /// A stand-alone distributor, for applications that cannot embed one.
 let spec = CommandLineSpec(
-    program: "jr-distributor", version: "0.1.0", summary: "Take jobs from applications and hand each to a node.",
+    program: "jr-distributor", version: "0.1.0", summary: "Take jobs from applications and hand each to a node",
     options: [
         .option(
             "listen", value: "HOST:PORT", "Where to listen; port 0 is any free one", default: "127.0.0.1:5000",
@@ -16,10 +16,11 @@ let spec = CommandLineSpec(
             environment: "JR_INSECURE"),
     ],
     details: """
-        Writes READY=1 and its port to the descriptor in JR_READY_FD, and ends when the one in JR_LIFE_FD is closed, \
-        on SIGTERM or on SIGINT.
+        Writes READY=1 and its port to the descriptor in JR_READY_FD, and ends when
+        the one in JR_LIFE_FD is closed, on SIGTERM or on SIGINT.
 
-        Exit codes: 0 ended as asked; 64 usage; 69 the address cannot be listened on; 78 the address is not allowed.
+        Exit codes: 0 ended as asked; 64 usage; 69 the address cannot be listened
+        on; 78 the address is not allowed.
         """)
 
 func fail(_ text: String, _ code: Int32) -> Never {

@@ -5,7 +5,7 @@ enum Spec {
     static let json = OptionSpec.flag("json", "Print JSON: a value, or a line for each row")
 
     static let jr = CommandLineSpec(
-        program: "jr", version: "0.1.0", summary: "Enqueue jobs and look at them.",
+        program: "jr", version: "0.1.0", summary: "Enqueue jobs and look at them",
         verbs: [enqueue, list, show, nodes, stats],
         options: [
             .option(
@@ -15,7 +15,7 @@ enum Spec {
         ])
 
     private static let enqueue = VerbSpec(
-        "enqueue", "Enqueue a job, or many.",
+        "enqueue", "Enqueue a job, or many",
         arguments: [
             .required("NAME", "The job's name"),
             .repeated("KEY=VALUE", "An argument: KEY=text, or KEY:=JSON for numbers, lists and the like"),
@@ -36,15 +36,16 @@ enum Spec {
             .flag("wait", "Wait for the end, and print the resulting arguments as JSON"),
         ],
         details: """
-            Prints the job's id, or with --wait the resulting arguments as JSON. With --many and --wait, one line of \
-            result for each job as it ends; those that failed have the key "error".
+            Prints the job's id, or with --wait the resulting arguments as JSON.
+            With --many and --wait, one line of result for each job as it ends;
+            those that failed have the key "error".
 
-            Exit codes: 0 done; 1 the job (or one of many) failed; 65 a job or a line was refused; 69 no distributor; \
-            75 the distributor is full, try again.
+            Exit codes: 0 done; 1 the job (or one of many) failed; 65 a job or a
+            line was refused; 69 no distributor; 75 the distributor is full.
             """)
 
     private static let list = VerbSpec(
-        "list", "List the jobs that nodes and the distributor hold.",
+        "list", "List the jobs that nodes and the distributor hold",
         options: [
             .option("node", value: "NODE", "Only those of a node"),
             .option(
@@ -54,9 +55,9 @@ enum Spec {
         ])
 
     private static let show = VerbSpec(
-        "show", "Show all that is known of a job.", arguments: [.required("ID", "The job's id or key")],
+        "show", "Show all that is known of a job", arguments: [.required("ID", "The job's id or key")],
         options: [json])
 
-    private static let nodes = VerbSpec("nodes", "List the connected nodes and the jobs they know.", options: [json])
-    private static let stats = VerbSpec("stats", "Show counts of the distributor and its nodes.", options: [json])
+    private static let nodes = VerbSpec("nodes", "List the connected nodes and the jobs they know", options: [json])
+    private static let stats = VerbSpec("stats", "Show counts of the distributor and its nodes", options: [json])
 }

@@ -1,0 +1,106 @@
+import JRBase
+import JRSystem
+import Testing
+
+/// Each wrong thing is answered with what, where, why and how to mend it, and the exit code of the contract.
+@Suite("Wrong things are said clearly", .serialized)
+struct WrongThingsTests {
+    private func manifest(_ text: String) throws -> String {
+        let directory = try Files.makeTemporaryDirectory(prefix: "jr-wrong-")
+        try Files.write(directory + "/cluster.json", Array(text.utf8))
+        return directory
+    }
+
+    @Test("an unknown key of the manifest is named with its place and the nearest key")
+    func unknownKey() throws {
+        let directory = try manifest(#"{ "name": "x", "distributers": { "main": { "listen": "127.0.0.1:0" } } }"#)
+        defer { try? Files.removeTree(directory) }
+        let up = try Programs.run(["jr-supervisor", "up", "--detach", "cluster.json"], in: directory)
+        #expect(up.status == .exited(78))
+        #expect(up.errors.contains("cluster.json:1:16: error: unknown key \"distributers\""), "\(up.errors)")
+        #expect(up.errors.contains("did you mean \"distributors\"?"), "\(up.errors)")
+    }
+
+    @Test("a port in use is named with who has it")
+    func portInUse() throws {
+        let listener = try Sockets.listen(on: try SocketAddress(parsing: "127.0.0.1:0"))
+        let port = try Sockets.localAddress(listener.raw).port ?? 0
+        let directory = try manifest(
+            #"{ "name": "x", "distributors": { "main": { "listen": "127.0.0.1:\#(port)" } } }"#)
+        defer { try? Files.removeTree(directory) }
+        let up = try Programs.run(["jr-supervisor", "up", "--detach", "--wait", "20s", "cluster.json"], in: directory)
+        #expect(up.status == .exited(69))
+        #expect(up.errors.contains("\(port)"), "\(up.errors)")
+        #expect(up.errors.contains("pid \(SystemProgram.pid)"), "\(up.errors)")
+        _ = try Programs.run(["jr-supervisor", "down", "--now"], in: directory)
+    }
+
+    @Test("a job directory that is not there is an error of the manifest, at its line")
+    func missingDirectory() throws {
+        let text = #"""
+            { "name": "x", "distributors": { "main": { "listen": "127.0.0.1:0" } },
+              "nodes": { "worker": { "distributors": ["main"], "jobs": "nowhere" } } }
+            """#
+        let directory = try manifest(text)
+        defer { try? Files.removeTree(directory) }
+        let up = try Programs.run(["jr-supervisor", "up", "--detach", "cluster.json"], in: directory)
+        #expect(up.status == .exited(78))
+        #expect(up.errors.contains("cluster.json:2:"), "\(up.errors)")
+        #expect(up.errors.contains("nowhere"), "\(up.errors)")
+    }
+
+    @Test("a Swift job that does not compile ends the start, with the compiler's own words")
+    func doesNotCompile() throws {
+        let jobs = try Files.makeTemporaryDirectory(prefix: "jr-jobs-")
+        defer { try? Files.removeTree(jobs) }
+        try Files.write(
+            jobs + "/broken.swift", Array("import JobReactor\njob(\"x\") { args in args[1] = nope }\n".utf8))
+        let cluster = try Cluster(jobs: jobs)
+        let up = try cluster.supervisor("up", "--detach", "cluster.json")
+        #expect(up.status == .exited(69))
+        let logs = try cluster.supervisor("logs", "-n", "100")
+        let said = up.errors + up.output + logs.output
+        #expect(said.contains("broken.swift:2:"), "\(said)")
+        #expect(said.contains("error:"), "\(said)")
+    }
+
+    @Test("an unknown verb is answered with the nearest one")
+    func unknownVerb() throws {
+        let supervisor = try Programs.run(["jr-supervisor", "stauts"], in: "/tmp")
+        #expect(supervisor.status == .exited(64))
+        #expect(supervisor.errors.contains("Did you mean 'status'?"), "\(supervisor.errors)")
+        let jr = try Programs.run(["jr", "enqeue"], in: "/tmp")
+        #expect(jr.status == .exited(64))
+        #expect(jr.errors.contains("Did you mean 'enqueue'?"), "\(jr.errors)")
+    }
+
+    @Test("without a cluster, jr says what it looked for and how to start one")
+    func noCluster() throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "jr-none-")
+        defer { try? Files.removeTree(directory) }
+        let none = try Programs.run(["jr", "nodes"], in: directory)
+        #expect(none.status == .exited(69))
+        #expect(none.errors.contains("jr-supervisor up"), "\(none.errors)")
+        let refused = try Programs.run(["jr", "nodes", "--url", "jr://127.0.0.1:1"], in: directory)
+        #expect(refused.status == .exited(69))
+        #expect(refused.errors.contains("127.0.0.1:1"), "\(refused.errors)")
+    }
+
+    @Test("an unknown job waits visibly, and a malformed line is named while the others run")
+    func unknownJobAndMalformedLine() throws {
+        let cluster = try Cluster()
+        try cluster.up()
+        // Without --wait it ends as soon as the distributor has said what it waits for.
+        let unknown = try cluster.jr(["enqueue", "wordcuont", "path=x"])
+        #expect(unknown.status == .exited(0))
+        #expect(unknown.errors.contains("no connected node knows the job 'wordcuont'"), "\(unknown.errors)")
+        #expect(unknown.errors.contains("wordcount"), "\(unknown.errors)")
+
+        let readme = Programs.root + "/README.md"
+        let input = "{\"path\": \"\(readme)\"}\n{\"path\": oops}\n{\"path\": \"\(readme)\"}\n"
+        let many = try cluster.jr(["enqueue", "wordcount", "--many", "-", "--wait"], input: input)
+        #expect(many.status == .exited(65))
+        #expect(many.lines.count == 2)
+        #expect(many.errors.contains("line 2"), "\(many.errors)")
+    }
+}
