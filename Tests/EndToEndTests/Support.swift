@@ -5,7 +5,7 @@ import Testing
 
 /// What a program printed and how it ended.
 struct Finished {
-    var status: ExitStatus
+    var status: JRSystem.ExitStatus
     var output: String
     var errors: String
 
@@ -119,7 +119,7 @@ final class Cluster {
     }
 
     /// Runs `jr` and hands over each line of its output as it comes; kills can be tied to lines this way.
-    func stream(_ words: [String], inputFile: String, _ line: (Int, String) throws -> Void) throws -> ExitStatus {
+    func stream(_ words: [String], inputFile: String, _ line: (Int, String) throws -> Void) throws -> JRSystem.ExitStatus {
         let pipe = try Pipe(nonBlocking: false)
         let ends = pipe.takeEnds()
         let readEnd = Descriptor(owning: ends.read)

@@ -59,7 +59,8 @@ struct WorkTests {
                 #expect(kill.status == .exited(0), "\(kill.errors)")
             }
         }
-        #expect(status == .exited(0), "\(try Programs.text(cluster.directory + "/stream.err"))")
+        let errors = try Programs.text(cluster.directory + "/stream.err")
+        #expect(status == .exited(0), "\(errors)")
         #expect(seen.count == paths.count)
         #expect(seen.values.allSatisfy { $0 == 1 })
         let wanted = try sumsOfWC(paths, in: cluster.directory)
