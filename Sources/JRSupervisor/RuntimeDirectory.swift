@@ -30,7 +30,7 @@ public struct RuntimeDirectory: Sendable, Equatable {
                 throw SupervisorError(
                     exitCode: SupervisorError.permission,
                     "the runtime directory \(path) belongs to user \(status.userID), not to user"
-                        + " \(SystemProgram.userID) who runs this: give another one as \"runtimeDirectory\" in the manifest"
+                        + " \(SystemProgram.userID) who runs this: name another \"runtimeDirectory\" in the manifest"
                 )
             }
             if status.mode & 0o077 != 0 { try Files.setMode(path, 0o700) }

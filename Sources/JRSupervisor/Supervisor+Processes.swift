@@ -110,8 +110,13 @@ extension Supervisor {
             case .exited(let code): .code(code)
             case .signalled(let number, let coreDumped): .signal(Signal(number: number), coreDumped: coreDumped)
             }
-        let isEmpty = !(slot.child?.groupExists ?? false)
         stateChanged()
+        // Still in this turn, but after the reading of its pipes: its last lines stand before the line on its end.
+        loop.soon { [weak self] _ in self?.ended(position, incarnation, exit) }
+    }
+
+    private func ended(_ position: Int, _ incarnation: Int, _ exit: Exit) {
+        let isEmpty = !(slots[position].child?.groupExists ?? false)
         tell(.instance(position, .exited(exit, groupIsEmpty: isEmpty, incarnation: incarnation)))
         if !isEmpty { awaitEmptyGroup(position, incarnation, .milliseconds(2)) }
     }

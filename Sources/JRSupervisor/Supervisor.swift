@@ -12,10 +12,14 @@ public final class Supervisor {
         public var readyLimit: Interval?
         /// Whether a start that fails takes everything down again (`--detach`, `--wait`) or goes on with what works.
         public var endsWhenNotReady: Bool
+        /// Whether the whole process is the supervisor's: then it adopts and reaps what its children leave behind, and
+        /// raises its limit of open files.
+        public var ownsProcess: Bool
 
-        public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false) {
+        public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false, ownsProcess: Bool = false) {
             self.readyLimit = readyLimit
             self.endsWhenNotReady = endsWhenNotReady
+            self.ownsProcess = ownsProcess
         }
     }
 
@@ -87,8 +91,10 @@ public final class Supervisor {
         }
         cluster = plan.cluster(incarnations: last, seed: SystemRandom.seed())
         try openControl()
-        watchOrphans()
-        raiseOpenFileLimit()
+        if options.ownsProcess {
+            watchOrphans()
+            raiseOpenFileLimit()
+        }
         note("\(plan.manifest.name): \(Words.count(plan.instances.count, "instance")), \(runtime.path)")
         if let limit = options.readyLimit {
             readyTimer = loop.schedule(after: limit) { [weak self] _ in self?.readyLimitReached(limit) }

@@ -46,7 +46,7 @@ struct UpVerb {
         }
         let isDetached = starter != nil
         let options = Supervisor.Options(
-            readyLimit: limit, endsWhenNotReady: isDetached || limit != nil)
+            readyLimit: limit, endsWhenNotReady: isDetached || limit != nil, ownsProcess: true)
         let style = style(isDetached: isDetached)
         let showsChildren = !command.flag("quiet")
         reactor.run { loop in
