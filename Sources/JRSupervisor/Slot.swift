@@ -47,6 +47,17 @@ final class Slot {
         return sequences[stream, default: 0]
     }
 
+    /// Whether any process of its group still runs. Dead ones that their parent, such as process 1 of a container, has not
+    /// reaped yet do not count: nothing more can come from them.
+    var hasLivingGroup: Bool {
+        guard let child, child.groupExists else { return false }
+        if child.isRunning { return true }
+        return ((try? Files.list("/proc")) ?? []).contains { name in
+            guard let pid = Int32(name), let facts = Processes.facts(of: pid) else { return false }
+            return facts.groupID == child.pid && facts.state != "Z"
+        }
+    }
+
     private func setPaused(_ isPaused: Bool) {
         self.isPaused = isPaused
         for stream in streams { stream.setPaused(isPaused) }

@@ -116,7 +116,7 @@ extension Supervisor {
     }
 
     private func ended(_ position: Int, _ incarnation: Int, _ exit: Exit) {
-        let isEmpty = !(slots[position].child?.groupExists ?? false)
+        let isEmpty = !slots[position].hasLivingGroup
         tell(.instance(position, .exited(exit, groupIsEmpty: isEmpty, incarnation: incarnation)))
         if !isEmpty { awaitEmptyGroup(position, incarnation, .milliseconds(2)) }
     }
@@ -125,7 +125,7 @@ extension Supervisor {
     private func awaitEmptyGroup(_ position: Int, _ incarnation: Int, _ delay: Interval) {
         loop.schedule(after: delay) { [weak self] _ in
             guard let self, cluster.members[position].machine.incarnation == incarnation else { return }
-            if slots[position].child?.groupExists ?? false {
+            if slots[position].hasLivingGroup {
                 awaitEmptyGroup(position, incarnation, min(delay * 2, .milliseconds(100)))
             } else {
                 tell(.instance(position, .groupEmptied(incarnation: incarnation)))

@@ -7,6 +7,10 @@ import Testing
 
 @testable import JRSupervisor
 
+/// All tests with real processes, one after the other: many at once would slow each other past any limit of time.
+@Suite("The supervisor's shell", .serialized)
+enum ShellTests {}
+
 /// A runtime directory with a supervisor in this process, whose events are read line by line from its console.
 final class Stage {
     let directory: String
