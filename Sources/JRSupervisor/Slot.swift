@@ -47,8 +47,8 @@ final class Slot {
         return sequences[stream, default: 0]
     }
 
-    /// Whether any process of its group still runs. Dead ones that their parent, such as process 1 of a container, has not
-    /// reaped yet do not count: nothing more can come from them.
+    /// Whether any process of its group still runs. Dead ones that their parent, such as process 1 of a container, has
+    /// not reaped yet do not count: nothing more can come from them.
     var hasLivingGroup: Bool {
         guard let child, child.groupExists else { return false }
         if child.isRunning { return true }
