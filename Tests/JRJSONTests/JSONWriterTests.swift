@@ -69,6 +69,20 @@ import Testing
                 == #""a\u001b[2J\u007f\u009b1m\n\t\r\u0000é\"\\/""#)
     }
 
+    @Test("text that comes as bytes is written as a string is, and what is not UTF-8 in it is replaced")
+    func bytes() {
+        for text in ["", "plain", "é\n\u{85}\u{A0}\\", "\u{1}\u{1}"] {
+            var written: [UInt8] = []
+            JSON.write(utf8: Array(text.utf8).span, into: &written)
+            #expect(String(decoding: written, as: UTF8.self) == JSON.string(text).text)
+        }
+        for cut in [[0x61, 0xC2], [0xC2, 0x61, 0xFF, 0x0A]] as [[UInt8]] {
+            var written: [UInt8] = []
+            JSON.write(utf8: cut.span, into: &written)
+            #expect(String(decoding: written, as: UTF8.self) == JSON.string(String(decoding: cut, as: UTF8.self)).text)
+        }
+    }
+
     @Test("numbers that JSON cannot say are written as null")
     func notANumber() {
         #expect(JSON.array([.double(.nan), .double(.infinity)]).text == "[null,null]")
