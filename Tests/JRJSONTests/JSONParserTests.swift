@@ -115,6 +115,7 @@ import Testing
             String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         }
         _ = try JSON(parsing: nested(32))
+        _ = try JSON(parsing: "[" + [String](repeating: nested(31), count: 40).joined(separator: ",") + "]")
         let error = #expect(throws: JSONError.self) { try JSON(parsing: nested(33)) }
         #expect(error?.description == "1:33: values nest more than 32 deep; expected a flatter text")
         #expect(throws: JSONError.self) { try JSON(parsing: String(repeating: "{\"a\":", count: 100_000)) }

@@ -69,6 +69,11 @@ import Testing
                 == #""a\u001b[2J\u007f\u009b1m\n\t\r\u0000é\"\\/""#)
     }
 
+    @Test("other characters are written as they are")
+    func others() {
+        #expect(JSON.string("\u{A0}¿é日😀\u{2028}").text == "\"\u{A0}¿é日😀\u{2028}\"")
+    }
+
     @Test("text that comes as bytes is written as a string is, and what is not UTF-8 in it is replaced")
     func bytes() {
         for text in ["", "plain", "é\n\u{85}\u{A0}\\", "\u{1}\u{1}"] {
