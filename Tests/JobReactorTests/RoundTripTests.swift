@@ -93,6 +93,20 @@ struct RoundTripTests {
         for node in nodes { node.drain() }
     }
 
+    @Test("a job whose receipt and outcome come in one turn is reported in both")
+    func receiptAndOutcomeTogether() throws {
+        let harness = try Harness()
+        harness.define("quick") { _ in }
+        let node = harness.startNode("worker_1")
+        let outcomes = Outcomes()
+        let client = harness.client()
+        // Many at once, so that receipts and outcomes share turns.
+        for _ in 0..<500 { try client.enqueue("quick") { outcomes.observe($0) } }
+        #expect(outcomes.wait(500).count == 500)
+        #expect(outcomes.stored.update { $0.count } == 500)
+        node.drain()
+    }
+
     @Test("B34: a job that throws Cancel ends as cancelled, without errbacks or another attempt")
     func cancel() throws {
         let harness = try Harness()

@@ -56,8 +56,6 @@ public struct ClientEngine: Sendable {
 
     public var isConnected: Bool { link != nil }
 
-    public func isPending(_ id: JobID) -> Bool { pending[id] != nil }
-
     public mutating func enqueue(_ request: JobRequest) {
         pending[request.id] = Pending(request: request, order: nextOrder)
         nextOrder += 1

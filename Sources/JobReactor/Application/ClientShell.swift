@@ -16,7 +16,8 @@ final class ClientShell: PeerLinkOwner {
     private var isTurnPlanned = false
     /// Itself, from start to stop.
     private var whileRunning: ClientShell?
-    private var observers: [JobID: JobObserver] = [:]
+    /// Whoever waits for a job, and whether for its end or only until it is stored.
+    private var observers: [JobID: (observer: JobObserver, untilEnd: Bool)] = [:]
     private var answers: [UInt32: (Result<Value, JobReactorError>) -> Void] = [:]
 
     init(name: String, on loop: Loop, _ observe: @escaping @Sendable (ClientEvent) -> Void) {
@@ -58,7 +59,7 @@ final class ClientShell: PeerLinkOwner {
     }
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
-        if let observer { observers[request.id] = observer }
+        if let observer { observers[request.id] = (observer, !request.feedback.isEmpty) }
         engine.enqueue(request)
         planTurn()
     }
@@ -127,16 +128,16 @@ final class ClientShell: PeerLinkOwner {
 
     private func tell(_ event: ClientEngine.Event) {
         switch event {
-        case .accepted(let id, let reason): observers[id]?(.accepted(reason: reason))
+        case .accepted(let id, let reason): observers[id]?.observer(.accepted(reason: reason))
         case .stored(let id, let node):
-            let observer = observers[id]
-            observer?(.stored(node: node))
-            if !engine.isPending(id) { observers[id] = nil }
+            guard let (observer, untilEnd) = observers[id] else { return }
+            if !untilEnd { observers[id] = nil }
+            observer(.stored(node: node))
         case .refused(let id, let code, let text):
-            observers.removeValue(forKey: id)?(
+            observers.removeValue(forKey: id)?.observer(
                 .refused(JobReactorError(.init(code), what: "job \(id) was refused", why: text)))
         case .ended(let outcome):
-            let observer = observers[outcome.id]
+            let observer = observers[outcome.id]?.observer
             if outcome.isFinal { observers[outcome.id] = nil }
             observer?(.ended(JobResult(outcome)))
         case .answered(let number, let value): answers.removeValue(forKey: number)?(.success(value))
