@@ -3,9 +3,9 @@
 //     jr enqueue wordcount path=/etc/services --wait
 //     {"bytes":12813,"lines":361,"path":"/etc/services","words":1798,"words_per_line":4.98}
 //
-// The numbers are those of `wc` under LANG=C.UTF-8. Its rule: bytes are read as UTF-8; white space ends a word, and only
-// a printable character begins one. What is neither (control characters, bytes that are not UTF-8, characters that are
-// not assigned) does not begin or end anything, so `a\0b` is one word, and a file of zeros has none.
+// The numbers are those of `wc` under LANG=C.UTF-8. Its rule: bytes are read as UTF-8; white space ends a word, and
+// only a printable character begins one. What is neither (control characters, bytes that are not UTF-8, characters that
+// are not assigned) does not begin or end anything, so `a\0b` is one word, and a file of zeros has none.
 import Glibc
 import JobReactor
 

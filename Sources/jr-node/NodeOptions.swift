@@ -41,7 +41,7 @@ struct NodeOptions {
                 default: "30s", environment: "JR_DRAIN"),
             .option(
                 "compile-only", value: "OUT",
-                "Write the job directory to OUT with its Swift files compiled, for machines without a compiler, and exit"
+                "Write the job directory to OUT, its Swift files compiled, for machines without a compiler, and exit"
             ),
             .flag("list", "Load the job directory, print the names of its jobs and exit"),
         ],

@@ -119,7 +119,9 @@ final class Cluster {
     }
 
     /// Runs `jr` and hands over each line of its output as it comes; kills can be tied to lines this way.
-    func stream(_ words: [String], inputFile: String, _ line: (Int, String) throws -> Void) throws -> JRSystem.ExitStatus {
+    func stream(
+        _ words: [String], inputFile: String, _ line: (Int, String) throws -> Void
+    ) throws -> JRSystem.ExitStatus {
         let pipe = try Pipe(nonBlocking: false)
         let ends = pipe.takeEnds()
         let readEnd = Descriptor(owning: ends.read)
