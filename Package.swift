@@ -70,7 +70,7 @@ let testTargets: [Target] = [
     tests("JobReactorTests", ["JobReactor", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
     tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
-    tests("EndToEndTests", ["JRSystem", "JRBase", "JRJSON"]),
+    tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),
 ]
 
 let package = Package(

@@ -101,6 +101,12 @@ final class Cluster {
         try #require(up.status == .exited(0), "\(up.errors)\(up.output)")
     }
 
+    /// Where its distributor listens.
+    func address() throws -> SocketAddress {
+        let url = try Programs.text(directory + "/.jr/url")
+        return try SocketAddress(parsing: String(url.dropFirst("jr://".count).prefix { !$0.isNewline }))
+    }
+
     struct Instance {
         var name: String
         var state: String
@@ -119,9 +125,9 @@ final class Cluster {
     }
 
     /// Runs `jr` and hands over each line of its output as it comes; kills can be tied to lines this way.
-    func stream(
-        _ words: [String], inputFile: String, _ line: (Int, String) throws -> Void
-    ) throws -> JRSystem.ExitStatus {
+    func stream(_ words: [String], inputFile: String, _ line: (Int, String) throws -> Void) throws
+        -> JRSystem.ExitStatus
+    {
         let pipe = try Pipe(nonBlocking: false)
         let ends = pipe.takeEnds()
         let readEnd = Descriptor(owning: ends.read)

@@ -1,6 +1,9 @@
 import JRBase
 import JRJSON
+import JRReactor
 import JRSystem
+import JRWire
+import JobReactor
 import Testing
 
 @Suite("A cluster that does real work", .serialized)
@@ -101,28 +104,38 @@ struct WorkTests {
         try Files.write(jobs + "/stamp", Array(source.utf8), mode: 0o755)
         let cluster = try Cluster(jobs: jobs)
         try cluster.up()
-        let input = (1...1_000).map { "{\"n\": \($0)}\n" }.joined()
-        let started = SystemClock.wall()
-        let enqueue = try cluster.jr(["enqueue", "stamp", "--many", "-", "--after", "5s"], input: input)
-        #expect(enqueue.status == .exited(0), "\(enqueue.errors)")
+        let reactor = try Reactor(name: "application")
+        try reactor.start { _ in }
+        let client = JobClient(name: "application", distributor: try cluster.address())
+        client.start(on: reactor)
+        defer {
+            client.stop()
+            reactor.stop()
+            reactor.waitUntilStopped()
+        }
+        var options = JobOptions()
+        options.delay = .seconds(Int64(5))
+        options.due = SystemClock.wall() + .seconds(Int64(5))
+        let due = try #require(options.due)
+        let stored = Monitor(0)
+        let results = Monitor<[JobArguments]>([])
+        for number in 1...1_000 {
+            try client.enqueue("stamp", ["n": .int(Int64(number))], options) { event in
+                switch event {
+                case .stored: stored.update { $0 += 1 }
+                case .ended(let result): results.update { $0.append(result.arguments) }
+                case .accepted, .refused: break
+                }
+            }
+        }
+        #expect(stored.wait(timeout: .seconds(Int64(60))) { $0 == 1_000 ? true : nil } == true)
         for worker in ["worker.1", "worker.2"] {
             #expect(try cluster.supervisor("kill", worker, "KILL").status == .exited(0))
         }
-        // One more job for each node, behind all others, tells when they are over.
-        let file = cluster.directory + "/last.jsonl"
-        try Files.write(file, Array((1...1_000).map { "{\"n\": \($0)}\n" }.joined().utf8))
-        var early = 0
-        let status = try cluster.stream(
-            ["enqueue", "stamp", "--many", "-", "--after", "5s", "--wait"], inputFile: file
-        ) { _, line in
-            let ran = try JSON(parsing: line)["ran_at"]?.int ?? 0
-            if ran < (started + .seconds(Int64(5))).milliseconds { early += 1 }
-        }
-        #expect(status == .exited(0))
-        #expect(early == 0)
-        let left = try cluster.jr(["list", "--json", "--limit", "5000"])
-        #expect(left.lines.filter { $0.contains("\"failed\"") }.isEmpty)
-        #expect(left.lines.count == 0, "\(left.output.prefix(500))")
+        let ended = results.wait(timeout: .seconds(Int64(120))) { $0.count >= 1_000 ? $0 : nil } ?? []
+        #expect(Set(ended.compactMap { $0["n"]?.int }) == Set(1...1_000))
+        #expect(ended.count == 1_000)
+        #expect(ended.allSatisfy { Int64($0["ran_at"]?.int ?? 0) >= due.milliseconds })
     }
 
     // MARK: Real files
