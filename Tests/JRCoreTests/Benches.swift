@@ -151,7 +151,9 @@ struct NodeBench {
         return orders
     }
 
+    /// What is to be stored is stored first, if storage allows it.
     mutating func wait(until milliseconds: Int64) {
+        commit()
         now = moment(milliseconds)
         engine.timersFired(at: now)
     }

@@ -26,6 +26,13 @@ public struct DistributorEngine: Sendable {
     struct OutcomeSource: Sendable {
         var node: LinkID
         var client: JobID
+        /// More nodes with the same report, of a job that ran twice.
+        var others: [LinkID] = []
+
+        func without(_ link: LinkID) -> OutcomeSource? {
+            let left = ([node] + others).filter { $0 != link }
+            return left.first.map { OutcomeSource(node: $0, client: client, others: Array(left.dropFirst())) }
+        }
     }
 
     public let session: JobID
@@ -141,7 +148,7 @@ public struct DistributorEngine: Sendable {
             putBack(handle)
             counters.resent += 1
         }
-        outcomeSources = outcomeSources.filter { $0.value.node != link }
+        outcomeSources = outcomeSources.compactMapValues { $0.without(link) }
         for answer in questions.nodeClosed(link) { finish(answer) }
         sendWaiting()
     }
@@ -326,7 +333,11 @@ public struct DistributorEngine: Sendable {
             counters.outcomesWithoutClient += 1
             return
         }
-        outcomeSources[outcome.key] = OutcomeSource(node: link, client: outcome.client)
+        if let known = outcomeSources[outcome.key], known.node != link {
+            if !known.others.contains(link) { outcomeSources[outcome.key]?.others.append(link) }
+        } else {
+            outcomeSources[outcome.key] = OutcomeSource(node: link, client: outcome.client)
+        }
         counters.outcomes += 1
         // The receipt of a job goes before its outcome.
         flushReceipts()
@@ -336,7 +347,8 @@ public struct DistributorEngine: Sendable {
     private mutating func acknowledge(_ keys: [OutcomeKey]) {
         var byNode: [LinkID: [OutcomeKey]] = [:]
         for key in keys {
-            if let source = outcomeSources.removeValue(forKey: key) { byNode[source.node, default: []].append(key) }
+            guard let source = outcomeSources.removeValue(forKey: key) else { continue }
+            for node in [source.node] + source.others { byNode[node, default: []].append(key) }
         }
         for (node, keys) in byNode.sorted(by: { $0.key < $1.key }) { send(node, .outcomesReceived(keys)) }
     }

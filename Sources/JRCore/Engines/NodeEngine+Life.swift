@@ -67,10 +67,7 @@ extension NodeEngine {
     public mutating func timersFired(at now: Now) {
         while let (_, timer) = timers.popDue(at: now.instant) {
             switch timer {
-            case .due(let handle):
-                guard case .scheduled? = jobs[handle]?.phase else { continue }
-                countScheduled(handle, -1)
-                makeReady(handle)
+            case .due(let handle): due(handle)
             case .expiry(let handle):
                 guard case .ended? = jobs[handle]?.phase else { continue }
                 jobs[handle]?.record.outcomes.removeAll()
@@ -78,6 +75,14 @@ extension NodeEngine {
             }
         }
         if let retry = storageRetry, retry <= now.instant { storageRetry = nil }
+    }
+
+    /// No attempt is made before the end of the last one is stored: while storage is full, retries wait.
+    mutating func due(_ handle: Handle) {
+        guard let job = jobs[handle], case .scheduled = job.phase else { return }
+        guard isStored(job) else { return afterCommit.append(.due(handle)) }
+        countScheduled(handle, -1)
+        makeReady(handle)
     }
 
     private mutating func succeeded(_ handle: Handle, _ arguments: [UInt8], at now: Now) {

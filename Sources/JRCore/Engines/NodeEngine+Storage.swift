@@ -25,6 +25,7 @@ extension NodeEngine {
         for handle in dirty {
             guard let job = jobs[handle] else { continue }
             jobs[handle]?.isDirty = false
+            jobs[handle]?.batch = nextBatch + 1
             if job.phase == .removing {
                 changes.append(.remove(job.record.id))
                 afterCommit.append(.removed(handle))
@@ -63,6 +64,9 @@ extension NodeEngine {
         for handle in batch.changed { markDirty(handle) }
     }
 
+    /// What is known of the job here is what storage has.
+    func isStored(_ job: Job) -> Bool { !job.isDirty && job.batch != commitUnderWay?.number }
+
     private mutating func refuseUnstored(_ handle: Handle, for link: LinkID) {
         guard let job = jobs[handle] else { return }
         if job.charge == .nobody { countScheduled(handle, -1) }
@@ -92,12 +96,14 @@ extension NodeEngine {
                 refuseForWantOfSpace(id, to: link)
             }
         case .outcome(let handle, let run):
-            guard let job = jobs[handle], let outcome = job.record.outcomes.first(where: { $0.run == run }) else {
-                return
-            }
+            guard let job = jobs[handle] else { return }
             // The distributor it came from, if it is there; else all, of which the application's will know it.
             let links = job.origin.map { windows.isOpen($0) ? [$0] : windows.links } ?? windows.links
-            for link in links { actions.append(.send(link, .ended(outcome))) }
+            // Earlier ones that are not acknowledged go first: after the last one an application expects no more.
+            for outcome in job.record.outcomes where outcome.run <= run {
+                for link in links { actions.append(.send(link, .ended(outcome))) }
+            }
+        case .due(let handle): due(handle)
         case .removed(let handle):
             guard let job = jobs[handle], job.phase == .removing else { return }
             jobs.remove(handle)

@@ -37,7 +37,9 @@ public struct NodeEngine: Sendable {
         var charge: Charge
         /// The distributor that sent it: the first to be told how it ended.
         var origin: LinkID?
+        /// It has changed since the last batch that it was in.
         var isDirty = false
+        var batch = 0
     }
 
     enum Timer: Sendable {
@@ -50,6 +52,8 @@ public struct NodeEngine: Sendable {
         case received(Handle, from: LinkID)
         case storedBefore(JobID, for: LinkID)
         case outcome(Handle, run: Int)
+        /// Its time came before what its last attempt left was stored.
+        case due(Handle)
         case removed(Handle)
         case recovered
     }

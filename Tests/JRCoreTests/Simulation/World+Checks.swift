@@ -1,0 +1,134 @@
+import JRBase
+import JRWire
+import Testing
+
+@testable import JRCore
+
+/// What was promised, watched by someone who believes no engine.
+extension World {
+    /// A fault that reaches jobs between an application and a node's disk may make these run twice.
+    func excuseUnacknowledged() {
+        for id in jobs.keys where jobs[id]?.isAcknowledged == false { jobs[id]?.mayRunTwice = true }
+    }
+
+    /// A distributor sends what it was granted and no more.
+    func checkCredit(_ index: Int) {
+        guard let windows = nodes[index].engine?.windows.windows else { return }
+        for (link, window) in windows where window.received > window.granted {
+            complain("node \(index) granted \(window.granted) on \(link) and was sent \(window.received)")
+        }
+    }
+
+    /// Nothing runs early, before it is stored, twice at once, with other arguments or as an attempt that was before.
+    func checkRun(_ index: Int, _ order: RunOrder) {
+        let record = order.record
+        guard let job = jobs[record.id] else { return complain("\(record.id) runs, and nobody enqueued it") }
+        if nodes[index].disk[record.id] == nil { complain("\(record.id) runs before it is stored") }
+        if let due = record.due, due > now.wall { complain("\(record.id) runs \((due - now.wall).seconds) s early") }
+        if let due = job.request.options.due, due > now.wall { complain("\(record.id) runs before its time") }
+        if !job.runningOn.isEmpty, !job.mayRunTwice || job.runningOn.contains(index) {
+            complain("\(record.id) runs on \(job.runningOn) and now on \(index)")
+        }
+        let found = Self.arguments(record.request.arguments) ?? [:]
+        if found["n"] != .int(Int64(record.id.low)) { complain("\(record.id) runs with the arguments \(found)") }
+        let last = job.attempts[index] ?? 0
+        // A periodic job that succeeded starts anew, as does a copy that comes after the job had ended and was forgotten.
+        let isPeriodic = record.request.options.period != nil
+        let isAnew = record.attempt == 1 && (isPeriodic || (job.hasEnded && job.mayRunTwice))
+        if record.attempt < last, !isAnew { complain("\(record.id): attempt \(record.attempt) comes after \(last)") }
+        let most = record.request.options.maxAttempts ?? nodes[index].engine?.settings.maxAttempts ?? 0
+        if record.attempt > most { complain("\(record.id): attempt \(record.attempt) of \(most)") }
+        jobs[record.id]?.attempts[index] = record.attempt
+    }
+
+    /// What ended stays ended.
+    func checkChange(_ index: Int, _ change: StorageChange) {
+        let before = nodes[index].disk[change.id]
+        switch change {
+        case .put(let record):
+            if before?.status.isEnded == true, !record.status.isEnded { complain("\(record.id) lives again") }
+            if record.status.isEnded { jobs[record.id]?.hasEnded = true }
+        case .remove(let id):
+            jobs[id]?.hasEnded = true
+            if let job = jobs[id], job.clientLife == clients[job.client].life, time > Self.faultsEnd + 90_000 {
+                complain("the outcome of \(id) is dropped, and its application is there")
+            }
+        }
+    }
+
+    /// What the application is told.
+    func told(_ index: Int, _ event: ClientEngine.Event) {
+        switch event {
+        case .accepted: break
+        case .stored(let id, _): jobs[id]?.isAcknowledged = true
+        case .refused(let id, let code, let text): complain("\(id) is refused: \(code), \(text)")
+        case .ended(let outcome): ended(index, outcome)
+        case .answered, .notAnswered: complain("an answer to a question that nobody asked")
+        }
+    }
+
+    private func ended(_ index: Int, _ outcome: JobOutcome) {
+        guard let job = jobs[outcome.id] else { return complain("an outcome of \(outcome.id), which nobody enqueued") }
+        if job.client != index || job.clientLife != clients[index].life {
+            complain("the outcome of \(outcome.id) came to another application")
+        }
+        if job.reported.contains(outcome.run) { complain("run \(outcome.run) of \(outcome.id) was told twice") }
+        if !job.hasEnded, outcome.isFinal { complain("the end of \(outcome.id) was told before it was stored") }
+        jobs[outcome.id]?.reported.append(outcome.run)
+        if outcome.isFinal { jobs[outcome.id]?.finalReports += 1 }
+        let found = Self.arguments(outcome.arguments) ?? [:]
+        if found["n"] != .int(Int64(outcome.id.low)) { complain("the outcome of \(outcome.id) has \(found)") }
+        if outcome.ending == .complete, found["runs"]?.int ?? 0 < 1 { complain("\(outcome.id) is complete unrun") }
+    }
+
+    // MARK: The end
+
+    func checkTheEnd() {
+        for (id, job) in jobs.sorted(by: { $0.key < $1.key }) { checkTheEnd(id, job) }
+        for (index, node) in nodes.enumerated() { checkTheEnd(index, node) }
+        for (index, distributor) in distributors.enumerated() {
+            guard let engine = distributor.engine else { return complain("distributor \(index) is down") }
+            let left = [
+                engine.jobs.count, engine.handles.count, engine.heldBytes, engine.onTheWire,
+                engine.outcomeSources.count, engine.router.nodes.values.reduce(0) { $0 + $1.unstoredBytes },
+                engine.router.routes.reduce(0) { $0 + $1.held },
+            ]
+            if left.contains(where: { $0 != 0 }) { complain("distributor \(index) keeps \(left)") }
+            if engine.router.nodes.count != nodes.count { complain("distributor \(index) misses nodes") }
+        }
+        for (index, client) in clients.enumerated() where client.engine?.pendingCount != 0 {
+            complain("application \(index) still waits for \(client.engine?.pendingCount ?? -1) jobs")
+        }
+    }
+
+    private func checkTheEnd(_ id: JobID, _ job: SimulatedJob) {
+        let isAlive = job.clientLife == clients[job.client].life
+        if isAlive, !job.isAcknowledged { complain("\(id) was never stored") }
+        if job.isAcknowledged, !job.hasEnded { complain("\(id) was stored and is lost") }
+        if !job.runningOn.isEmpty { complain("\(id) still runs on \(job.runningOn)") }
+        if isAlive, !job.request.feedback.isEmpty, job.finalReports != 1 {
+            complain("the end of \(id) was told \(job.finalReports) times")
+        }
+        let isPeriodic = job.request.options.period != nil
+        if !isPeriodic, job.successes > 1, !job.mayRunTwice { complain("\(id) ran \(job.successes) times") }
+        if isAlive, isPeriodic, job.request.feedback == .both, !job.mayRunTwice,
+            job.reported.sorted() != Array(1...max(1, job.reported.count))
+        {
+            complain("of \(id) the runs \(job.reported) were told")
+        }
+    }
+
+    private func checkTheEnd(_ index: Int, _ node: SimulatedNode) {
+        guard let engine = node.engine else { return complain("node \(index) is down") }
+        if !node.disk.isEmpty { complain("node \(index) keeps \(node.disk.count) jobs on its disk") }
+        let held = engine.windows.windows.values.map(\.held) + [engine.windows.ownHeld]
+        let left =
+            [
+                engine.jobs.count, engine.handles.count, engine.scheduledCount, engine.scheduledBytes,
+                engine.timers.count,
+            ]
+            + [engine.runningCount, engine.dirty.count, engine.afterCommit.count] + held
+        if left.contains(where: { $0 != 0 }) { complain("node \(index) keeps \(left)") }
+        if !node.running.isEmpty { complain("node \(index) keeps marks of \(node.running)") }
+    }
+}
