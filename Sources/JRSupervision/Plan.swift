@@ -50,7 +50,7 @@ public struct Plan: Sendable, Equatable {
     /// Variables that the supervisor sets and a manifest therefore cannot.
     public static let ownVariables = [
         "JR_NAME", "JR_DISTRIBUTORS", "JR_URL", "JR_STORAGE", "JR_JOBS", "JR_CREDIT", "JR_LISTEN", "JR_READY_FD",
-        "JR_LIFE_FD", "JR_INCARNATION", "JR_CACHE", "JR_RUNTIME", "JR_INSECURE",
+        "JR_LIFE_FD", "JR_INCARNATION", "JR_CACHE", "JR_DRAIN", "JR_RUNTIME", "JR_INSECURE",
     ]
 
     /// What children get of the supervisor's environment.
@@ -205,6 +205,7 @@ public struct Plan: Sendable, Equatable {
         }
         variables["JR_JOBS"] = settings.jobs.map { Paths.resolve($0, in: surroundings.manifestDirectory) }
         variables["JR_CREDIT"] = settings.credit.map { String($0) }
+        variables["JR_DRAIN"] = Durations.formatExactly(instance.entry.policy.stop.drain)
         variables["JR_CACHE"] = surroundings.runtimeDirectory + "/cache"
     }
 

@@ -17,14 +17,16 @@ public final class Console {
         case json
     }
 
-    /// Bytes that may wait for the console.
-    private static let capacity = 1 << 20
+    /// Bytes that may wait for the console. A file is never blocked for long, and is to have every line.
+    private static let usualCapacity = 1 << 20
+    private static let fileCapacity = 32 << 20
     private static let supervisorName = "supervisor"
 
     private let loop: Loop
     private let style: Style
     private let showsChildren: Bool
     private let outlet: Outlet
+    private let capacity: Int
     private var width = supervisorName.count
     /// Left out since it was last said, by instance.
     private var dropped: [Int: (lines: Int, bytes: Int)] = [:]
@@ -40,6 +42,8 @@ public final class Console {
         self.loop = loop
         self.style = style
         self.showsChildren = showsChildren && style != .none
+        let isFile = (try? Files.status(of: descriptor))?.kind == .file
+        capacity = isFile ? Console.fileCapacity : Console.usualCapacity
         outlet = Outlet(loop) { bytes in
             (try? Files.writeAll(descriptor, bytes)) == nil ? bytes.count { $0 == UInt8(ascii: "\n") } : 0
         }
@@ -68,23 +72,53 @@ public final class Console {
 
     // MARK: Lines
 
-    func child(_ index: Int, _ piece: Span<UInt8>, _ ending: LineEnding, _ origin: LogOrigin, time: [UInt8]) {
+    /// Lines of one child on their way here.
+    struct Batch {
+        fileprivate var bytes: [UInt8]
+        fileprivate let style: Style
+        /// How long `bytes` may become; what comes after that is counted and left out.
+        fileprivate let room: Int
+        fileprivate let clock: [UInt8]
+        fileprivate let prefix: [UInt8]
+        fileprivate var droppedLines = 0
+        fileprivate var droppedBytes = 0
+
+        mutating func append(_ piece: Span<UInt8>, _ ending: LineEnding, _ origin: LogOrigin, time: [UInt8]) {
+            guard bytes.count < room else {
+                droppedLines += 1
+                droppedBytes += piece.count + 1
+                return
+            }
+            switch style {
+            case .none:
+                break
+            case .text:
+                bytes.append(contentsOf: clock)
+                LogText.appendConsoleLine(piece, ending, prefix: prefix, to: &bytes)
+            case .json:
+                LogText.appendJSONLine(piece, ending, origin, time: time, to: &bytes)
+            }
+        }
+    }
+
+    /// Begins a batch of a child's lines; ``end(_:_:)`` comes before anything else is said here.
+    func begin(_ index: Int, _ stream: LogStream) -> Batch {
+        guard showsChildren else {
+            return Batch(bytes: [], style: .none, room: .max, clock: [], prefix: [])
+        }
+        let inFlight = outlet.bytesInFlight
+        return Batch(
+            bytes: outlet.takePending(), style: style, room: capacity - inFlight, clock: clock(),
+            prefix: stream == .out ? prefixes[index].out : prefixes[index].err)
+    }
+
+    func end(_ batch: consuming Batch, _ index: Int) {
         guard showsChildren else { return }
-        guard outlet.waitingBytes < Console.capacity else {
+        if batch.droppedLines > 0 {
             let before = dropped[index] ?? (0, 0)
-            dropped[index] = (before.lines + 1, before.bytes + piece.count + 1)
-            return
+            dropped[index] = (before.lines + batch.droppedLines, before.bytes + batch.droppedBytes)
         }
-        if style == .json {
-            outlet.append { LogText.appendJSONLine(piece, ending, origin, time: time, to: &$0) }
-            return
-        }
-        let clock = clock()
-        let prefix = origin.stream == .out ? prefixes[index].out : prefixes[index].err
-        outlet.append { bytes in
-            bytes.append(contentsOf: clock)
-            LogText.appendConsoleLine(piece, ending, prefix: prefix, to: &bytes)
-        }
+        outlet.putPending(batch.bytes)
     }
 
     /// A change of an instance's state.
@@ -128,7 +162,7 @@ public final class Console {
     }
 
     private func emit(_ object: JSON) {
-        guard outlet.waitingBytes < 2 * Console.capacity else { return }
+        guard outlet.waitingBytes < 2 * capacity else { return }
         outlet.append { bytes in
             object.write(into: &bytes)
             bytes.append(UInt8(ascii: "\n"))
@@ -137,7 +171,7 @@ public final class Console {
 
     private func line(_ text: String, prefix: [UInt8]) {
         // The supervisor's own lines are few and may pass the limit for those of children.
-        guard style != .none, outlet.waitingBytes < 2 * Console.capacity else { return }
+        guard style != .none, outlet.waitingBytes < 2 * capacity else { return }
         let clock = clock()
         var text = text
         outlet.append { bytes in
@@ -150,7 +184,7 @@ public final class Console {
     }
 
     private func tellDropped() {
-        guard !dropped.isEmpty, outlet.waitingBytes < Console.capacity / 2 else { return }
+        guard !dropped.isEmpty, outlet.waitingBytes < capacity / 2 else { return }
         let counts = dropped.sorted { $0.key < $1.key }
         dropped = [:]
         for (index, count) in counts {

@@ -11,7 +11,7 @@ final class InstanceLog {
 
     let path: String
     private let name: String
-    private let format: Policy.Logs.Format
+    let format: Policy.Logs.Format
     private let loop: Loop
     private let outlet: Outlet
     private var stall: Handle?
@@ -34,13 +34,11 @@ final class InstanceLog {
         outlet.written = { [weak self] lost in self?.written(lost) }
     }
 
-    func piece(_ piece: Span<UInt8>, _ ending: LineEnding, _ origin: LogOrigin, time: [UInt8]) {
-        outlet.append { bytes in
-            switch format {
-            case .text: LogText.appendTextLine(piece, ending, origin.stream, time: time, to: &bytes)
-            case .json: LogText.appendJSONLine(piece, ending, origin, time: time, to: &bytes)
-            }
-        }
+    /// The bytes to be appended to by a ``LineSink``, which gives them back at once.
+    func takePending() -> [UInt8] { outlet.takePending() }
+
+    func putPending(_ bytes: consuming [UInt8]) {
+        outlet.putPending(bytes)
         if outlet.waitingBytes > InstanceLog.highWater, stall == nil { beginStall() }
     }
 
@@ -65,7 +63,7 @@ final class InstanceLog {
 
     private func giveUp() {
         stall = nil
-        let dropped = outlet.dropPending()
+        let dropped = outlet.takePending()
         lostLines += dropped.count(where: { $0 == UInt8(ascii: "\n") })
         setPaused?(false)
         if !isFailing {

@@ -23,19 +23,30 @@ final class Outlet {
 
     /// Bytes that are not written yet.
     var waitingBytes: Int { pending.count + inFlight }
+    /// Of those, the ones that a thread is writing now.
+    var bytesInFlight: Int { inFlight }
 
     func append(_ body: (inout [UInt8]) -> Void) {
         body(&pending)
+        schedule()
+    }
+
+    /// The bytes that no thread has taken yet, to be appended to and given back before anything else is done here.
+    func takePending() -> [UInt8] {
+        defer { pending = [] }
+        return pending
+    }
+
+    func putPending(_ bytes: consuming [UInt8]) {
+        pending = bytes
+        schedule()
+    }
+
+    private func schedule() {
         guard !isScheduled, inFlight == 0, !pending.isEmpty else { return }
         isScheduled = true
         // What comes in the rest of this turn goes with the same batch.
         loop.atEndOfTurn { [weak self] _ in self?.start() }
-    }
-
-    /// Forgets what no thread has taken yet; the bytes are returned, for counting.
-    func dropPending() -> [UInt8] {
-        defer { pending = [] }
-        return pending
     }
 
     /// Calls `body` when everything is written: at once or later.

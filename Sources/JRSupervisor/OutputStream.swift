@@ -19,18 +19,16 @@ final class OutputStream: ConnectionHandler {
     private var lastRead: Instant
     private var partialTimer: Handle?
     private var exitedAt: Instant?
-    private let piece: (Span<UInt8>, LineEnding) -> Void
+    private let sink: LineSink
     private var ended: (() -> Void)?
 
-    /// - Parameters:
-    ///   - piece: Called with every line, or piece of one.
-    ///   - ended: Called once, when there will be no more.
+    /// - Parameter ended: Called once, when there will be no more.
     init(
         _ descriptor: consuming Descriptor, name: String, _ loop: Loop,
-        piece: @escaping (Span<UInt8>, LineEnding) -> Void, ended: @escaping () -> Void
+        into sink: LineSink, ended: @escaping () -> Void
     ) {
         self.loop = loop
-        self.piece = piece
+        self.sink = sink
         self.ended = ended
         lastRead = loop.now.instant
         connection = loop.adopt(descriptor, peer: name)
@@ -63,18 +61,25 @@ final class OutputStream: ConnectionHandler {
 
     func connection(_ connection: Connection, received bytes: RawSpan, on loop: Loop) {
         lastRead = loop.now.instant
-        bytes.withUnsafeBytes { buffer in
-            // SAFETY: bytes are bytes, and the span is used only within the closure, in which the buffer lives.
-            cutter.feed(buffer.bindMemory(to: UInt8.self).span, piece)
+        sink.write { batch in
+            bytes.withUnsafeBytes { buffer in
+                // SAFETY: bytes are bytes, and the span is used only within the closure, in which the buffer lives.
+                cutter.feed(buffer.bindMemory(to: UInt8.self).span) { batch.append($0, $1) }
+            }
         }
         if cutter.hasHeldBytes, partialTimer == nil { armPartial() }
     }
 
     func connectionClosed(_ connection: Connection, reason: CloseReason, on loop: Loop) {
         if let partialTimer { loop.cancel(partialTimer) }
-        cutter.flush(piece)
+        flush()
         ended?()
         ended = nil
+    }
+
+    private func flush() {
+        guard cutter.hasHeldBytes else { return }
+        sink.write { batch in cutter.flush { batch.append($0, $1) } }
     }
 
     private func armPartial() {
@@ -82,7 +87,7 @@ final class OutputStream: ConnectionHandler {
             guard let self else { return }
             partialTimer = nil
             guard cutter.hasHeldBytes else { return }
-            if loop.now.instant - lastRead >= OutputStream.partialTime { cutter.flush(piece) } else { armPartial() }
+            if loop.now.instant - lastRead >= OutputStream.partialTime { flush() } else { armPartial() }
         }
     }
 }

@@ -17,7 +17,7 @@ final class Slot {
     var ready: ReadyPipe?
     /// Those of an earlier incarnation may be here for a while, until somebody who holds its pipe lets go.
     private var streams: [OutputStream] = []
-    private var sequences: [LogStream: Int] = [:]
+    let sequences = SequenceNumbers()
     private var isPaused = false
 
     init(log: InstanceLog) {
@@ -40,11 +40,6 @@ final class Slot {
 
     func childExited() {
         for stream in streams { stream.childExited() }
-    }
-
-    func nextSequence(_ stream: LogStream) -> Int {
-        sequences[stream, default: 0] += 1
-        return sequences[stream, default: 0]
     }
 
     /// Whether any process of its group still runs. Dead ones that their parent, such as process 1 of a container, has

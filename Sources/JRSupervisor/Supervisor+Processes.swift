@@ -5,6 +5,9 @@ import JRSystem
 
 /// Starting processes and hearing of their ends.
 extension Supervisor {
+    /// Memory for pipes is limited for each user; with many instances every one has to do with the usual size.
+    private static let mostWithLargePipes = 64
+
     /// Starts the next process of an instance, and says what came of it.
     func spawn(_ position: Int, _ incarnation: Int) -> InstanceEvent {
         let instance = plan.instances[position]
@@ -36,6 +39,10 @@ extension Supervisor {
         let err = try PipeEnds()
         let ready = try PipeEnds()
         let life = try PipeEnds()
+        if plan.instances.count <= Supervisor.mostWithLargePipes {
+            // More at once is less work; without the permission for it, smaller pipes do as well.
+            for pipe in [out.write.raw, err.write.raw] { try? Pipe.setCapacity(pipe, bytes: 256 * 1024) }
+        }
         var descriptors: [(child: Int32, parent: Int32)] = [(1, out.write.raw), (2, err.write.raw)]
         if isOurs { descriptors += [(3, ready.write.raw), (4, life.read.raw)] }
         let start = Plan.Start(
@@ -69,15 +76,13 @@ extension Supervisor {
     private func read(_ descriptor: consuming Descriptor, _ stream: LogStream, _ position: Int, _ incarnation: Int) {
         let slot = slots[position]
         let name = plan.instances[position].name
+        let origin = LogOrigin(instance: name, incarnation: incarnation, stream: stream, sequence: 0)
+        let sink = LineSink(position, origin, log: slot.log, console: console, sequences: slot.sequences) {
+            [unowned self] in
+            timestamp()
+        }
         var made: OutputStream?
-        let output = OutputStream(descriptor, name: "\(name) \(stream.rawValue)", loop) { [weak self] piece, ending in
-            guard let self else { return }
-            let origin = LogOrigin(
-                instance: name, incarnation: incarnation, stream: stream, sequence: slot.nextSequence(stream))
-            let time = timestamp()
-            slot.log.piece(piece, ending, origin, time: time)
-            console.child(position, piece, ending, origin, time: time)
-        } ended: {
+        let output = OutputStream(descriptor, name: "\(name) \(stream.rawValue)", loop, into: sink) {
             if let made { slot.remove(made) }
             made = nil
         }

@@ -162,6 +162,7 @@ struct PlanTests {
         #expect(
             plan.environment(of: 1, start) == [
                 "HOME=/root", "JR_CACHE=/srv/demo/.jr/cache", "JR_CREDIT=256", "JR_DISTRIBUTORS=127.0.0.1:41000",
+                "JR_DRAIN=30s",
                 "JR_INCARNATION=3", "JR_JOBS=/srv/demo/Examples/reactor_jobs", "JR_LIFE_FD=4", "JR_NAME=worker.1",
                 "JR_READY_FD=3", "JR_RUNTIME=/srv/demo/.jr",
                 "JR_STORAGE=journal:/srv/demo/.jr/storage/worker.1?sync=always", "JR_URL=jr://127.0.0.1:41000",
