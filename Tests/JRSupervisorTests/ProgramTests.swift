@@ -288,6 +288,25 @@ extension ShellTests {
             #expect([0, 143].contains(try second.wait()))
         }
 
+        @Test(
+            "a child has the limit of open files that its entry asks for, and otherwise the one the supervisor was given"
+        )
+        func openFiles() throws {
+            let folder = try folder(
+                """
+                { "programs": {
+                    "few": { "command": ["sh", "-c", "echo few $(ulimit -Sn)"], "restart": "never",
+                             "limits": { "openFiles": 64 } },
+                    "usual": { "command": ["sh", "-c", "echo usual $(ulimit -Sn)"], "restart": "never" }
+                } }
+                """)
+            let outcome = try folder.run("up", "--no-color")
+            #expect(outcome.code == 0)
+            #expect(outcome.out.contains("| few 64\n"))
+            let own = try ProcessSettings.openFileLimit().soft
+            #expect(outcome.out.contains("| usual \(own)\n"))
+        }
+
         @Test("what detached itself twice is reaped and ended, and the end of its parent is not held up")
         func doubleFork() throws {
             let folder = try folder(
