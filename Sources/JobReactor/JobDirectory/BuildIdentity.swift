@@ -66,7 +66,9 @@ enum ELF {
             let size = Int(try reader.littleEndian(UInt32.self))
             let kind: UInt32 = try reader.littleEndian()
             let name = Array(try reader.take((nameSize + 3) & ~3).prefix(nameSize))
-            let content = try reader.take(min((size + 3) & ~3, reader.remaining)).prefix(size)
+            let content = try reader.take(size)
+            // The last note's padding may lie outside the segment.
+            _ = try reader.take(min(-size & 3, reader.remaining))
             if kind == buildIDNote, name == Array("GNU\0".utf8), size > 0 { return Array(content) }
         }
         return nil
