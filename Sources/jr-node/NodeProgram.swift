@@ -16,7 +16,7 @@ final class NodeProgram: Sendable {
 
     private struct State {
         var exitCode = ExitCode.ok.rawValue
-        var drains = 0
+        var signals = 0
         /// The distributors that were said to be away, so that each absence is told once.
         var away: Set<String> = []
         var ended: CheckedContinuation<Void, Never>?
@@ -71,6 +71,11 @@ final class NodeProgram: Sendable {
             return false
         case .run:
             try directory.load(cache: options.cache, environment: environment, say)
+            let left = LeftPrograms.end(environment: environment)
+            if !left.isEmpty {
+                let pids = left.map(String.init).joined(separator: ", ")
+                say("ended what an earlier start left running: pid \(pids)")
+            }
             options.node.workingDirectory = directory.path
             options.node.log = { entry in
                 let level = entry.level == .info ? "" : "\(entry.level.rawValue): "
@@ -90,10 +95,7 @@ final class NodeProgram: Sendable {
     private func run() async throws(SystemError) -> Int32 {
         try reactor.start { [self] loop in
             do throws(SystemError) {
-                try loop.onSignals([Signals.terminate, Signals.interrupt]) { [self] _, signal in
-                    drain("SIG\(Signals.name(signal))")
-                }
-                try watchLife(on: loop)
+                try SupervisedProcess.onEnd(loop, environment: environment) { [self] _, reason in drain(reason) }
             } catch {
                 fail("\(error)", .software)
             }
@@ -117,7 +119,7 @@ final class NodeProgram: Sendable {
             let name = options.node.settings.name
             let known = options.node.registry.names.count
             Self.say("\(name) is ready: \(known) jobs known, \(report.jobs) stored jobs recovered")
-            tellReady("READY=1 recovered=\(report.jobs)/\(report.jobs)\n")
+            SupervisedProcess.tellReady(["recovered=\(report.jobs)/\(report.jobs)"], environment: environment)
         case .connected(let distributor):
             state.withLock { _ = $0.away.remove(distributor) }
             Self.say("connected to \(distributor)")
@@ -149,44 +151,14 @@ final class NodeProgram: Sendable {
         end()
     }
 
-    /// The second time it does not wait for running jobs.
+    /// A second signal does not wait for running jobs. The end of a supervisor that asked before is none.
     private func drain(_ cause: String) {
-        let count = state.withLock { state in
-            state.drains += 1
-            return state.drains
+        let signals = state.withLock { state in
+            if cause.hasPrefix("SIG") { state.signals += 1 }
+            return state.signals
         }
-        if count == 1 { Self.say("\(cause): running jobs end, for at most \(Durations.format(options.drainLimit))") }
-        node.drain(limit: count == 1 ? options.drainLimit : .zero)
-    }
-
-    // MARK: The supervisor's descriptors
-
-    /// Who waits for this node reads a line and the end from `JR_READY_FD`.
-    private func tellReady(_ line: String) {
-        guard let raw = descriptor("JR_READY_FD") else { return }
-        Standard.write(raw, line)
-        // Closed here, by the end of its owner.
-        _ = Descriptor(owning: raw)
-    }
-
-    /// The end of `JR_LIFE_FD` means that whoever started this node is gone.
-    private func watchLife(on loop: Loop) throws(SystemError) {
-        guard let raw = descriptor("JR_LIFE_FD") else { return }
-        try IO.setNonBlocking(raw)
-        var watch: Handle?
-        watch = try loop.watchReadable(raw) { [self] loop in
-            var bytes = [UInt8](repeating: 0, count: 64)
-            switch bytes.withUnsafeMutableBytes({ IO.read(raw, into: $0) }) {
-            case .moved(1...), .wouldBlock:
-                return
-            case .moved, .failed:
-                if let watch { loop.unwatch(watch) }
-                drain("the supervisor is gone")
-            }
-        }
-    }
-
-    private func descriptor(_ name: String) -> Int32? {
-        environment[name].flatMap { Int32($0) }.flatMap { $0 > 2 ? $0 : nil }
+        let limit = signals > 1 ? Interval.zero : options.drainLimit
+        Self.say("\(cause): running jobs end, for at most \(Durations.format(limit))")
+        node.drain(limit: limit)
     }
 }

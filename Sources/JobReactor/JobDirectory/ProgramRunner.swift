@@ -74,6 +74,8 @@ enum ProgramEnvironment {
 
     private static let common: Set<String> = [
         "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR",
+        // By these the supervisor and the node's next incarnation find what a killed node left running.
+        "JR_RUNTIME", "JR_NAME",
     ]
 
     static func passed(_ environment: [String: String]) -> [String] {

@@ -1,3 +1,4 @@
+import Glibc
 import JRBase
 import JRReactor
 import JRSystem
@@ -22,7 +23,9 @@ struct NodeProgramTests {
         private let ready: Descriptor
         private var life: Descriptor?
 
-        init(_ node: String, _ arguments: [String], _ folder: TemporaryFolder) throws {
+        init(
+            _ node: String, _ arguments: [String], _ folder: TemporaryFolder, _ more: [String: String] = [:]
+        ) throws {
             let (readyRead, readyWrite) = try Pipe(nonBlocking: false).takeEnds()
             let (lifeRead, lifeWrite) = try Pipe(nonBlocking: false).takeEnds()
             ready = Descriptor(owning: readyRead)
@@ -30,9 +33,10 @@ struct NodeProgramTests {
             let childReady = Descriptor(owning: readyWrite)
             let childLife = Descriptor(owning: lifeRead)
             let log = try Files.open("\(folder.path)/log", [.write, .create, .append])
-            let environment = plainEnvironment([
-                "JR_READY_FD": "3", "JR_LIFE_FD": "4", "JR_CACHE": "\(folder.path)/cache", "LANG": "C.UTF-8",
-            ])
+            let environment = plainEnvironment(
+                [
+                    "JR_READY_FD": "3", "JR_LIFE_FD": "4", "JR_CACHE": "\(folder.path)/cache", "LANG": "C.UTF-8",
+                ].merging(more) { _, new in new })
             pid = try Processes.spawn(
                 SpawnRequest(
                     executable: node, arguments: [node] + arguments,
@@ -124,6 +128,48 @@ struct NodeProgramTests {
         #expect(try started.wait() == .exited(0))
         #expect(try folder.read("log").contains("the supervisor is gone"))
     }
+
+    @Test("a program that a killed node left running is ended before its job runs again")
+    func leftPrograms() throws {
+        let harness = try Harness()
+        try folder.write(
+            "jobs/slow", "#!/bin/sh\ntrap '' TERM\necho $$ >> '\(folder.path)/pids'\nsleep 60\n", mode: 0o755)
+        try folder.write("pids")
+        let arguments = [
+            "--jobs", "\(folder.path)/jobs", "--distributors", "\(harness.address)", "--storage",
+            "journal:\(folder.path)/store?sync=never", "--drain", "1ms",
+        ]
+        let environment = ["JR_RUNTIME": "\(folder.path)/runtime", "JR_NAME": "worker.1"]
+        let first = try Started(node, arguments, folder, environment)
+        #expect(try first.readiness() == "READY=1 recovered=0/0\n")
+        let stored = Outcomes()
+        try harness.client().enqueue("slow") { stored.observe($0) }
+        let pid = try waitForPid(1)
+        let program = try Processes.open(pid: pid)
+        try Processes.signal(pid: first.pid, Signals.kill)
+        _ = try first.wait()
+        #expect(Processes.facts(of: pid) != nil)
+        let second = try Started(node, arguments, folder, environment)
+        #expect(try second.readiness() == "READY=1 recovered=1/1\n")
+        #expect(try IO.waitReadable(program.raw, timeout: 0), "the program of the first node is still running")
+        let next = try waitForPid(2)
+        try Processes.signal(pid: second.pid, Signals.terminate)
+        #expect(try second.wait() == .exited(0))
+        try? Processes.signal(group: next, Signals.kill)
+    }
+
+    /// The pid that the `count`th run of a program wrote.
+    private func waitForPid(_ count: Int) throws -> Int32 {
+        let deadline = SystemClock.instant() + .seconds(Int64(30))
+        while SystemClock.instant() < deadline {
+            let pids = try folder.read("pids").split(separator: "\n").compactMap { Int32($0) }
+            if pids.count >= count { return pids[count - 1] }
+            sched_yield()
+        }
+        throw TimedOut()
+    }
+
+    private struct TimedOut: Error {}
 
     @Test("a storage in use ends the second node with 75, and names the process that has it")
     func locked() throws {
