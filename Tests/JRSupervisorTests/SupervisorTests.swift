@@ -186,6 +186,7 @@ extension ShellTests {
             try stage.up()
             let line = try stage.line("child ")
             let begun = SystemClock.instant()
+            try stage.state("parent.1", .stopping, "ending what is left of its process group")
             try stage.state("parent.1", .failed, "exit 7")
             #expect(SystemClock.instant() - begun < .seconds(5 as Int64))
             let digits = try #require(line.range(of: "child ")).upperBound
