@@ -70,6 +70,7 @@ struct DistributorBench {
     @discardableResult
     mutating func client(_ link: Int, session: JobID = application) -> LinkID {
         engine.linkOpened(LinkID(link), Hello(role: .client, name: "app", session: session), at: now)
+        for node in engine.router.nodes.keys { answerForOutcomes(node) }
         return LinkID(link)
     }
 
@@ -84,8 +85,16 @@ struct DistributorBench {
             Hello(
                 role: .node, name: name, session: JobID(high: 9, low: UInt64(session == 0 ? link : session)),
                 incarnation: incarnation, jobs: jobs, credit: credit, promise: "memory"), at: now)
+        answerForOutcomes(LinkID(link))
         if credit > 0 { receive(.grant(total: UInt64(credit)), from: LinkID(link)) }
         return LinkID(link)
+    }
+
+    /// Says what a node says to the question for outcomes.
+    mutating func answerForOutcomes(_ node: LinkID) {
+        for client in engine.router.nodes[node]?.asked.keys ?? [:].keys {
+            receive(.reply(number: 0, result: .bytes(client.bytes)), from: node)
+        }
     }
 
     mutating func receive(_ message: Message, from link: LinkID) { engine.received(message, from: link, at: now) }

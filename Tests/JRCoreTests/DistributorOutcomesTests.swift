@@ -56,6 +56,37 @@ import Testing
         #expect(asksForOutcomes(bench.actions().sent(to: other)) == 1)
     }
 
+    @Test("between the question for outcomes and its answer none is passed on: their beginning may be missing")
+    func inOrder() {
+        var bench = DistributorBench()
+        let node = bench.node(2, "n1")
+        bench.receive(.ended(outcome(1, run: 1)), from: node)
+        let app = LinkID(1)
+        bench.engine.linkOpened(app, Hello(role: .client, name: "app", session: application), at: bench.now)
+        bench.receive(.ended(outcome(1, run: 2)), from: node)
+        #expect(bench.actions().outcomes(to: app).isEmpty)
+        bench.answerForOutcomes(node)
+        for run in 1...2 { bench.receive(.ended(outcome(1, run: run)), from: node) }
+        #expect(bench.actions().outcomes(to: app).map(\.run) == [1, 2])
+    }
+
+    @Test("a report that two nodes have of one job is acknowledged to both, in whatever order they tell it")
+    func twoSources() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        let nodes = [bench.node(2, "n1"), bench.node(3, "n2")]
+        for node in [nodes[0], nodes[1], nodes[0]] { bench.receive(.ended(outcome(1)), from: node) }
+        _ = bench.actions()
+        bench.receive(.outcomesReceived([outcome(1).key]), from: app)
+        let actions = bench.actions()
+        for node in nodes { #expect(actions.sent(to: node) == [.outcomesReceived([outcome(1).key])]) }
+        for node in nodes { bench.receive(.ended(outcome(2)), from: node) }
+        bench.close(nodes[0])
+        _ = bench.actions()
+        bench.receive(.outcomesReceived([outcome(2).key]), from: app)
+        #expect(bench.actions().sent(to: nodes[1]) == [.outcomesReceived([outcome(2).key])])
+    }
+
     @Test("an outcome whose application is away is dropped here: the node keeps it")
     func away() {
         var bench = DistributorBench()

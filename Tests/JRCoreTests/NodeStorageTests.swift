@@ -219,3 +219,52 @@ import Testing
         #expect(bench.engine.windows.ownHeld == 0)
     }
 }
+
+extension NodeStorageTests {
+    @Test("no attempt is made before the end of the last one is stored: with storage full a retry waits for it")
+    func retryWaits() throws {
+        var bench = NodeBench { $0.retry = RetrySchedule(shape: .fixed, base: .milliseconds(100)) }
+        let link = bench.distributor(1)
+        bench.job(request(1), from: link)
+        bench.commit()
+        bench.fail(try #require(bench.runs().first))
+        bench.failCommit()
+        bench.wait(until: 200)
+        #expect(bench.runs().isEmpty)
+        bench.wait(until: 1_000)
+        let batch = try bench.batch()
+        #expect(bench.runs().isEmpty)
+        bench.engine.committed(batch.number, at: bench.now)
+        #expect(bench.runs().map(\.record.attempt) == [2])
+    }
+
+    @Test("a retry that is due during the commit of its failure runs when that is answered, without another event")
+    func dueDuringCommit() throws {
+        var bench = NodeBench { $0.retry = RetrySchedule(shape: .fixed, base: .zero) }
+        let link = bench.distributor(1)
+        bench.job(request(1), from: link)
+        bench.commit()
+        bench.fail(try #require(bench.runs().first))
+        let batch = try bench.batch()
+        bench.engine.timersFired(at: bench.now)
+        #expect(bench.runs().isEmpty)
+        bench.engine.committed(batch.number, at: bench.now)
+        #expect(bench.runs().map(\.record.attempt) == [2])
+    }
+
+    @Test("outcomes that were not acknowledged go before a later one of the same job")
+    func earlierFirst() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1, feedback: .both) { $0.period = .seconds(1) }, from: link)
+        bench.commit()
+        bench.engine.linkClosed(link, at: bench.now)
+        bench.succeedAll()
+        bench.wait(until: 1_000)
+        let other = bench.distributor(2)
+        _ = bench.actions()
+        bench.succeedAll()
+        bench.commit()
+        #expect(bench.actions().outcomes(to: other).map(\.run) == [1, 2])
+    }
+}

@@ -178,7 +178,8 @@ public struct DistributorEngine: Sendable {
             sendWaiting()
         case .refusal(let id, let code, let text): refused(id, code, text, by: link)
         case .draining: router.update(link) { $0.isDraining = true }
-        case .ended(let outcome): if router.nodes[link] != nil { ended(outcome, from: link) }
+        case .ended(let outcome): ended(outcome, from: link)
+        case .reply(0, let result): outcomesFollow(result, from: link)
         case .reply(let number, let result):
             if let answer = questions.replied(number, from: link, result) { finish(answer) }
         case .replyFailure(let number, _, _):
@@ -329,12 +330,13 @@ public struct DistributorEngine: Sendable {
     // MARK: Outcomes
 
     private mutating func ended(_ outcome: JobOutcome, from link: LinkID) {
+        guard let node = router.nodes[link], node.asked[outcome.client] == nil else { return }
         guard let client = clients[outcome.client] else {
             counters.outcomesWithoutClient += 1
             return
         }
-        if let known = outcomeSources[outcome.key], known.node != link {
-            if !known.others.contains(link) { outcomeSources[outcome.key]?.others.append(link) }
+        if let known = outcomeSources[outcome.key] {
+            if known.node != link, !known.others.contains(link) { outcomeSources[outcome.key]?.others.append(link) }
         } else {
             outcomeSources[outcome.key] = OutcomeSource(node: link, client: outcome.client)
         }
@@ -353,8 +355,20 @@ public struct DistributorEngine: Sendable {
         for (node, keys) in byNode.sorted(by: { $0.key < $1.key }) { send(node, .outcomesReceived(keys)) }
     }
 
+    /// The answer has the number 0 too, and names the application. Until it comes, what the node tells for this
+    /// application is ignored: it may be the rest of outcomes whose beginning came while the application was away. All
+    /// that are not acknowledged follow the answer, in order.
     private mutating func askForOutcomes(of client: JobID, from node: LinkID) {
+        router.update(node) { $0.asked[client, default: 0] += 1 }
         send(node, .request(number: 0, verb: "outcomes", parameters: ["client": .bytes(client.bytes)]))
+    }
+
+    private mutating func outcomesFollow(_ result: Value, from link: LinkID) {
+        guard let client = result.bytes.flatMap({ JobID(bytes: $0[...]) }) else { return }
+        router.update(link) { node in
+            guard let count = node.asked[client] else { return }
+            node.asked[client] = count > 1 ? count - 1 : nil
+        }
     }
 
     // MARK: Out

@@ -80,7 +80,11 @@ extension NodeEngine {
     /// No attempt is made before the end of the last one is stored: while storage is full, retries wait.
     mutating func due(_ handle: Handle) {
         guard let job = jobs[handle], case .scheduled = job.phase else { return }
-        guard isStored(job) else { return afterCommit.append(.due(handle)) }
+        if job.isDirty { return afterCommit.append(.due(handle)) }
+        if let number = commitUnderWay?.number, number == job.batch {
+            commitUnderWay?.after.append(.due(handle))
+            return
+        }
         countScheduled(handle, -1)
         makeReady(handle)
     }

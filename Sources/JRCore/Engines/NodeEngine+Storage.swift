@@ -64,9 +64,6 @@ extension NodeEngine {
         for handle in batch.changed { markDirty(handle) }
     }
 
-    /// What is known of the job here is what storage has.
-    func isStored(_ job: Job) -> Bool { !job.isDirty && job.batch != commitUnderWay?.number }
-
     private mutating func refuseUnstored(_ handle: Handle, for link: LinkID) {
         guard let job = jobs[handle] else { return }
         if job.charge == .nobody { countScheduled(handle, -1) }

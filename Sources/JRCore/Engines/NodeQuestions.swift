@@ -26,6 +26,7 @@ extension NodeEngine {
     /// An application came back: what it has not acknowledged is sent again.
     private mutating func sendOutcomes(_ parameters: [String: Value], to link: LinkID) {
         guard let client = parameters["client"]?.bytes.flatMap({ JobID(bytes: $0[...]) }) else { return }
+        actions.append(.send(link, .reply(number: 0, result: .bytes(client.bytes))))
         // What is not committed yet will be sent when it is.
         let waiting = Set((afterCommit + (commitUnderWay?.after ?? [])).compactMap(\.outcomeJob))
         var found: [Handle] = []

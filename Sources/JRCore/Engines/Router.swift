@@ -29,6 +29,9 @@ struct NodeLink: Sendable {
     /// Sent to it and not yet stored, oldest first; entries settled out of order are skipped when reached.
     var unstored = Ring<Handle>()
 
+    /// Applications for whose outcomes it was asked, and has not answered yet: how often.
+    var asked: [JobID: Int] = [:]
+
     func takes(scheduled: Bool) -> Bool {
         !isDraining && !isFull && unstoredBytes < Limits.outboxSoftBytes
             && (scheduled ? !isScheduleFull : sent < granted)

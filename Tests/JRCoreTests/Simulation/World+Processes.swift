@@ -183,7 +183,10 @@ extension World {
         nodes[index].running.insert(id)
         jobs[id]?.runningOn.insert(index)
         let life = nodes[index].life
-        if !isCalm, random.below(100) < faults.diesPerHundred { return after(below(50), .crash(.node(index))) }
+        // Not so late that the calm comes first: it would never end.
+        if time + 50 < Self.faultsEnd, random.below(100) < faults.diesPerHundred {
+            return after(below(50), .crash(.node(index)))
+        }
         let hangs = !isCalm && random.below(100) < faults.hangsPerHundred
         let duration = hangs ? 5_000 + below(30_000) : below(60)
         after(duration, .attemptEnds(node: index, life: life, order, outcome(of: order)))
