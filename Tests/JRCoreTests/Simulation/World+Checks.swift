@@ -32,7 +32,7 @@ extension World {
         let found = Self.arguments(record.request.arguments) ?? [:]
         if found["n"] != .int(Int64(record.id.low)) { complain("\(record.id) runs with the arguments \(found)") }
         let last = job.attempts[index] ?? 0
-        // A periodic job that succeeded starts anew, as does a copy that comes after the job had ended and was forgotten.
+        // A periodic job that succeeded starts anew, as does a copy that comes after the job ended and was forgotten.
         let isPeriodic = record.request.options.period != nil
         let isAnew = record.attempt == 1 && (isPeriodic || (job.hasEnded && job.mayRunTwice))
         if record.attempt < last, !isAnew { complain("\(record.id): attempt \(record.attempt) comes after \(last)") }
