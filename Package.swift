@@ -30,8 +30,9 @@ let pure: [Target] = [
     library("JRWire", ["JRBase"]),
     library("JRCore", ["JRBase", "JRWire"]),
     library("JRJournal", ["JRBase"]),
-    library("JRSupervision", ["JRBase", "JRJSON"]),
-    library("JRCommandLine", ["JRBase", "JRJSON"]),
+    library("JRSettings", ["JRBase"]),
+    library("JRSupervision", ["JRSettings", "JRBase", "JRJSON"]),
+    library("JRCommandLine", ["JRSettings", "JRBase", "JRJSON"]),
 ]
 
 // Shells: thin, own the side effects.
@@ -40,7 +41,8 @@ let shells: [Target] = [
     library("JRSystem", ["CJRLinux", "JRBase"]),
     library("JRReactor", ["JRSystem", "JRBase"]),
     library("JRStorage", ["JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
-    library("JobReactor", ["JRCore", "JRWire", "JRJSON", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
+    library(
+        "JobReactor", ["JRCore", "JRWire", "JRJSON", "JRSettings", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
     library("JRSupervisor", ["JRSupervision", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
 ]
 
@@ -48,9 +50,10 @@ let programs: [Target] = [
     program("jr", ["JobReactor", "JRCommandLine", "JRJSON", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
     // Compiled job files are loaded into jr-node and call the library inside it: the executable must export its symbols.
     program(
-        "jr-node", ["JobReactor", "JRCommandLine", "JRJSON", "JRCore", "JRReactor", "JRSystem", "JRBase"],
+        "jr-node",
+        ["JobReactor", "JRCommandLine", "JRSettings", "JRJSON", "JRCore", "JRReactor", "JRSystem", "JRBase"],
         linker: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
-    program("jr-distributor", ["JobReactor", "JRCommandLine", "JRReactor", "JRSystem", "JRBase"]),
+    program("jr-distributor", ["JobReactor", "JRCommandLine", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     program(
         "jr-supervisor",
         ["JRSupervisor", "JRSupervision", "JRCommandLine", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
@@ -62,12 +65,13 @@ let testTargets: [Target] = [
     tests("JRWireTests", ["JRWire", "JRBase"]),
     tests("JRCoreTests", ["JRCore", "JRWire", "JRBase"]),
     tests("JRJournalTests", ["JRJournal", "JRBase"]),
-    tests("JRSupervisionTests", ["JRSupervision", "JRJSON", "JRBase"]),
-    tests("JRCommandLineTests", ["JRCommandLine", "JRJSON", "JRBase"]),
+    tests("JRSettingsTests", ["JRSettings", "JRBase"]),
+    tests("JRSupervisionTests", ["JRSupervision", "JRSettings", "JRJSON", "JRBase"]),
+    tests("JRCommandLineTests", ["JRCommandLine", "JRSettings", "JRJSON", "JRBase"]),
     tests("JRSystemTests", ["JRSystem", "JRBase"]),
     tests("JRReactorTests", ["JRReactor", "JRSystem", "JRBase"]),
     tests("JRStorageTests", ["JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
-    tests("JobReactorTests", ["JobReactor", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
+    tests("JobReactorTests", ["JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
     tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),
