@@ -19,10 +19,9 @@ public final class Listener {
     private static let pauseWithoutDescriptors = Interval.milliseconds(100)
 
     init(
-        on address: SocketAddress, staleFile: Sockets.StaleFile, loop: Loop,
+        _ descriptor: consuming Descriptor, on address: SocketAddress, loop: Loop,
         _ accepted: @escaping (Loop, Connection) -> Void
     ) throws(SystemError) {
-        let descriptor = try Sockets.listen(on: address, staleFile: staleFile)
         raw = descriptor.raw
         self.address = try Sockets.localAddress(raw)
         self.loop = loop

@@ -13,7 +13,16 @@ extension Loop {
         on address: SocketAddress, staleFile: Sockets.StaleFile = .refuse,
         _ accepted: @escaping (Loop, Connection) -> Void
     ) throws(SystemError) -> Listener {
-        try Listener(on: address, staleFile: staleFile, loop: self, accepted)
+        try Listener(try Sockets.listen(on: address, staleFile: staleFile), on: address, loop: self, accepted)
+    }
+
+    /// The same with a socket that listens already, so that another thread could see it fail.
+    ///
+    /// - Parameter address: the one it was made for.
+    public func listen(
+        with socket: consuming Descriptor, on address: SocketAddress, _ accepted: @escaping (Loop, Connection) -> Void
+    ) throws(SystemError) -> Listener {
+        try Listener(socket, on: address, loop: self, accepted)
     }
 
     /// Connects; `done` is called once, later, unless the connecting is cancelled first.

@@ -32,7 +32,10 @@ public final class Loop {
     private var signalRoutes: [SignalRoute] = []
     private var isStopping = false
     private(set) lazy var pool = WorkerPool(name: reactor.name)
+    /// Runs tasks on the threads of the pool, at most 20 at once.
+    public private(set) lazy var poolExecutor = PoolExecutor(pool)
     private var completions = SlotMap<(Loop) -> Void>()
+    private var sliceWatches: [(limit: Interval, report: (Loop, Interval) -> Void)] = []
 
     private static let readBufferBytes = 64 * 1024
     /// Jobs of tasks and actors run in one turn, so that two that call each other for ever do not keep the loop from
@@ -265,8 +268,20 @@ public final class Loop {
         let task = reactor.asUnownedTaskExecutor()
         for _ in 0..<Self.jobsPerTurn {
             guard let job = jobs.popFirst() else { return }
+            guard !sliceWatches.isEmpty else {
+                job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+                continue
+            }
+            let start = SystemClock.instant()
             job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+            let time = SystemClock.instant() - start
+            for watch in sliceWatches where time > watch.limit { watch.report(self, time) }
         }
+    }
+
+    /// Calls `report`, with the time, after each piece of a task or actor that held the loop longer than `limit`.
+    public func watchSlices(longerThan limit: Interval, _ report: @escaping (Loop, Interval) -> Void) {
+        sliceWatches.append((limit, report))
     }
 
     private func fireTimers() {

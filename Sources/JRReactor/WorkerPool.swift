@@ -100,6 +100,23 @@ final class WorkerPool: Sendable {
     }
 }
 
+/// Runs the jobs of tasks on the threads of a pool: what they hold up is a thread of the pool and nothing else.
+public final class PoolExecutor: TaskExecutor {
+    private let pool: WorkerPool
+
+    init(_ pool: WorkerPool) {
+        self.pool = pool
+    }
+
+    /// Jobs that come after the loop has stopped never run.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        _ = pool.submit { [self] in job.runSynchronously(on: asUnownedTaskExecutor()) }
+    }
+
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+}
+
 /// One value on its way from a thread of the pool to the loop.
 final class Handover<Value: Sendable>: Sendable {
     private let value = Mutex<Value?>(nil)

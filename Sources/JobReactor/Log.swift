@@ -1,8 +1,11 @@
 public import JRBase
+import JRSystem
+public import JRWire
 
 /// A line of the log, for a handler of the application's.
 public struct LogEntry: Sendable {
-    public enum Level: String, Sendable, Comparable {
+    /// How much it matters, least first.
+    public enum Level: String, Sendable, Comparable, CaseIterable {
         case debug
         case info
         case warning
@@ -24,8 +27,45 @@ public struct LogEntry: Sendable {
     public var time: WallTime
     /// The distributor or node that says it.
     public var source: String
+    /// The job it is about, if it is about one.
+    public var job: JobID?
     public var text: String
+
+    public init(level: Level, time: WallTime, source: String, job: JobID? = nil, text: String) {
+        self.level = level
+        self.time = time
+        self.source = source
+        self.job = job
+        self.text = text
+    }
 }
 
 /// Where log entries go. Called on the reactor's thread: it must not block.
-public typealias LogHandler = @Sendable (LogEntry) -> Void
+public struct LogHandler: Sendable {
+    /// Entries below it are not even made.
+    public var level: LogEntry.Level
+    let body: @Sendable (LogEntry) -> Void
+
+    /// - Parameter level: entries below it are not even made.
+    public init(from level: LogEntry.Level = .info, _ body: @escaping @Sendable (LogEntry) -> Void) {
+        self.level = level
+        self.body = body
+    }
+
+    func callAsFunction(_ entry: LogEntry) {
+        if entry.level >= level { body(entry) }
+    }
+}
+
+/// Ready-made handlers.
+public enum Log {
+    /// A line an entry on standard error: time, level, source, job, text.
+    public static func standardError(from level: LogEntry.Level = .info) -> LogHandler {
+        LogHandler(from: level) { entry in
+            let job = entry.job.map { " job=\($0)" } ?? ""
+            let time = Dates.format(entry.time)
+            _ = Standard.write(
+                Standard.error, "\(time) \(entry.level.rawValue) \(entry.source):\(job) \(entry.text)\n")
+        }
+    }
+}

@@ -46,9 +46,18 @@ func serve(_ command: ParsedCommand) throws(SystemError) {
     SystemProgram.ignoreBrokenPipes()
     let address = readAddress(command)
     let reactor = try Reactor(name: "distributor")
-    let distributor = Distributor(name: command.value("name") ?? "distributor") { entry in
+    var configuration = Configuration()
+    configuration.log = LogHandler(from: .info) { entry in
         _ = Standard.write(Standard.error, "\(entry.level.rawValue): \(entry.text)\n")
     }
+    let distributor: Distributor
+    do throws(JobReactorError) {
+        distributor = try Distributor(
+            command.value("name") ?? "distributor", listen: "\(address)", configuration: configuration, on: reactor)
+    } catch {
+        fail("\(error)", error.exitCode)
+    }
+    _ = Standard.write(Standard.error, "info: listening on \(distributor.address)\n")
     reactor.run { loop in
         do throws(SystemError) {
             try SupervisedProcess.onEnd(loop) { loop, _ in
@@ -58,17 +67,7 @@ func serve(_ command: ParsedCommand) throws(SystemError) {
         } catch {
             fail("\(error)", 71)
         }
-        distributor.start(on: reactor, listen: address) { result in
-            switch result {
-            case .success(let real):
-                _ = Standard.write(Standard.error, "info: listening on \(real)\n")
-                SupervisedProcess.tellReady(["port=\(real.port ?? 0)"])
-            case .failure(let error):
-                fail(
-                    "cannot listen on \(address): \(error). Another program may have the port: stop it, or choose "
-                        + "another with --listen (port 0 takes a free one)", 69)
-            }
-        }
+        SupervisedProcess.tellReady(["port=\(distributor.address.port ?? 0)"])
     }
 }
 

@@ -23,11 +23,11 @@ final class NodeProgram: Sendable {
         var hasEnded = false
     }
 
-    private init(_ options: NodeOptions, environment: [String: String]) throws(SystemError) {
+    private init(_ options: NodeOptions, environment: [String: String]) throws {
         self.options = options
         self.environment = environment
-        node = Node(options.node)
         reactor = try Reactor(name: "jr-node")
+        node = try Node(options.node, on: reactor)
     }
 
     static func run(_ words: [String], environment: [String: String]) async -> Int32 {
@@ -49,6 +49,9 @@ final class NodeProgram: Sendable {
             return try await NodeProgram(options, environment: environment).run()
         } catch let error as JobDirectoryError {
             for problem in error.problems { say("\(problem)") }
+            return error.exitCode
+        } catch let error as JobReactorError {
+            say("\(error)")
             return error.exitCode
         } catch {
             say("\(error)")
@@ -77,9 +80,9 @@ final class NodeProgram: Sendable {
                 say("ended what an earlier start left running: pid \(pids)")
             }
             options.node.workingDirectory = directory.path
-            options.node.log = { entry in
+            options.node.log = LogHandler(from: .info) { entry in
                 let level = entry.level == .info ? "" : "\(entry.level.rawValue): "
-                if entry.level > .debug { say(level + entry.text) }
+                say(level + entry.text)
             }
             return true
         }
@@ -99,7 +102,7 @@ final class NodeProgram: Sendable {
             } catch {
                 fail("\(error)", .software)
             }
-            node.start(on: reactor) { [self] event in heard(event) }
+            node.start { [self] event in heard(event) }
         }
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in

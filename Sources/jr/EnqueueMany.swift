@@ -125,7 +125,7 @@ final class EnqueueMany: Sendable {
     // MARK: The reactor's thread
 
     private func enqueue(_ arguments: JobArguments, _ number: Int) {
-        let id = JobClient.makeID()
+        let id = JobID.fresh(at: session.client.wallTime)
         do throws(JobReactorError) {
             try session.client.enqueue(name, arguments, options, id: id, feedback: waits ? .both : []) { event in
                 self.heard(event, id, number)

@@ -13,7 +13,7 @@ struct EnqueueOne: Sendable {
 
     func run(_ session: Session) -> Never {
         session.run {
-            let id = self.id ?? JobClient.makeID()
+            let id = self.id ?? JobID.fresh(at: session.client.wallTime)
             do throws(JobReactorError) {
                 try session.client.enqueue(name, arguments, options, id: id, feedback: waits ? .both : []) { event in
                     self.heard(event, id)

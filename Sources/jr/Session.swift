@@ -11,47 +11,62 @@ final class Session: Sendable {
     let client: JobClient
     let address: SocketAddress
 
+    private let state: Monitor<State>
+
+    private struct State: Sendable {
+        var isFirst = true
+        var isBroken = false
+        var connected: (@Sendable () -> Void)?
+    }
+
     init(to address: SocketAddress) {
         self.address = address
-        do throws(SystemError) {
+        let state = Monitor(State())
+        self.state = state
+        do {
             reactor = try Reactor(name: "jr")
+            client = try JobClient("\(address)", name: "jr \(SystemProgram.pid)", on: reactor) { event in
+                Self.heard(event, of: address, state)
+            }
         } catch {
             Console.note("\(error)")
             Console.exit(71)
         }
-        client = JobClient(name: "jr \(SystemProgram.pid)", distributor: address)
     }
 
     /// Runs until the program exits. A first connection that fails ends it: later breaks are waited out.
     func run(_ connected: @escaping @Sendable () -> Void) -> Never {
-        let state = Monitor((isFirst: true, isBroken: false))
-        reactor.run { [self] loop in
-            client.start(on: reactor) { [self] event in
-                switch event {
-                case .connected:
-                    let (isFirst, wasBroken) = state.update { state in
-                        defer { state = (false, false) }
-                        return (state.isFirst, state.isBroken)
-                    }
-                    if isFirst { connected() } else if wasBroken { Console.note("connected to \(address) again") }
-                case .disconnected(let reason, _):
-                    let (isFirst, wasBroken) = state.update { state in
-                        defer { state.isBroken = true }
-                        return (state.isFirst, state.isBroken)
-                    }
-                    if isFirst {
-                        Console.note(
-                            "no distributor answers at \(address): \(reason). Is the cluster up? "
-                                + "See 'jr-supervisor status', or start it with 'jr-supervisor up'")
-                        Console.exit(69)
-                    }
-                    if !wasBroken {
-                        Console.note("the connection to \(address) broke (\(reason)); waiting for it to return")
-                    }
-                }
+        state.update { $0.connected = connected }
+        reactor.run { _ in }
+        Console.exit(70)
+    }
+
+    private static func heard(_ event: ClientEvent, of address: SocketAddress, _ state: Monitor<State>) {
+        let before = state.update { state in
+            defer {
+                state.isBroken = false
+                if case .connected = event { state.isFirst = false } else { state.isBroken = true }
+            }
+            return state
+        }
+        switch event {
+        case .connected:
+            if before.isFirst {
+                before.connected?()
+            } else if before.isBroken {
+                Console.note("connected to \(address) again")
+            }
+        case .disconnected(let reason, _):
+            if before.isFirst {
+                Console.note(
+                    "no distributor answers at \(address): \(reason). Is the cluster up? "
+                        + "See 'jr-supervisor status', or start it with 'jr-supervisor up'")
+                Console.exit(69)
+            }
+            if !before.isBroken {
+                Console.note("the connection to \(address) broke (\(reason)); waiting for it to return")
             }
         }
-        Console.exit(70)
     }
 
     /// Asks one question, gives its answer to `body`, and exits with what that returns.

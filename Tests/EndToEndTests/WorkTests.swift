@@ -106,8 +106,7 @@ struct WorkTests {
         try cluster.up()
         let reactor = try Reactor(name: "application")
         try reactor.start { _ in }
-        let client = JobClient(name: "application", distributor: try cluster.address())
-        client.start(on: reactor)
+        let client = try JobClient("\(try cluster.address())", on: reactor)
         defer {
             client.stop()
             reactor.stop()
@@ -120,7 +119,7 @@ struct WorkTests {
         let stored = Monitor(0)
         let results = Monitor<[JobArguments]>([])
         for number in 1...1_000 {
-            try client.enqueue("stamp", ["n": .int(Int64(number))], options) { event in
+            try client.enqueue("stamp", ["n": .int(Int64(number))], options, feedback: .both) { event in
                 switch event {
                 case .stored: stored.update { $0 += 1 }
                 case .ended(let result): results.update { $0.append(result.arguments) }

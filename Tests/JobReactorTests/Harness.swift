@@ -11,18 +11,16 @@ import Testing
 final class Harness: Sendable {
     let reactor: Reactor
     let registry = JobRegistry()
-    let distributor = Distributor()
-    let address: SocketAddress
+    let distributor: Distributor
+
+    var address: SocketAddress { distributor.address }
 
     init() throws {
-        let reactor = try Reactor(name: "test")
-        self.reactor = reactor
+        reactor = try Reactor(name: "test")
         try reactor.start { _ in }
-        let found = Monitor<Result<SocketAddress, SystemError>?>(nil)
-        distributor.start(on: reactor, listen: try SocketAddress(parsing: "127.0.0.1:0")) { result in
-            found.update { $0 = result }
-        }
-        address = try #require(found.wait(timeout: .seconds(Int64(30))) { $0 }).get()
+        var configuration = Configuration(environment: [:])
+        configuration.log = nil
+        distributor = try Distributor(listen: "127.0.0.1:0", configuration: configuration, on: reactor)
     }
 
     deinit {
@@ -36,23 +34,24 @@ final class Harness: Sendable {
 
     /// Starts a node and waits until it has connected.
     func startNode(
-        _ name: String, storage: StorageChoice = .memory, _ change: (inout NodeSettings) -> Void = { _ in }
-    ) -> RunningNode {
+        _ name: String, storage: StorageChoice = .memory, log: LogHandler? = nil,
+        _ change: (inout NodeSettings) -> Void = { _ in }, configure: (inout NodeConfiguration) -> Void = { _ in }
+    ) throws -> RunningNode {
         var settings = NodeSettings(name: name)
         change(&settings)
-        let node = Node(
-            NodeConfiguration(settings: settings, storage: storage, distributors: [address], registry: registry))
+        var configuration = NodeConfiguration(
+            settings: settings, storage: storage, distributors: [address], registry: registry, log: log)
+        configure(&configuration)
+        let node = try Node(configuration, on: reactor)
         let events = Monitor<[NodeEvent]>([])
-        node.start(on: reactor) { event in events.update { $0.append(event) } }
+        node.start { event in events.update { $0.append(event) } }
         let running = RunningNode(node: node, events: events)
         running.wait { if case .connected = $0 { true } else { false } }
         return running
     }
 
-    func client() -> JobClient {
-        let client = JobClient(name: "test", distributor: address)
-        client.start(on: reactor)
-        return client
+    func client() throws -> JobClient {
+        try JobClient("\(address)", name: "test", on: reactor)
     }
 }
 

@@ -19,9 +19,9 @@ struct RoundTripTests {
                 await Task.yield()
                 args["both"] = .string("\(args["result"]?.string ?? "") \(args["another"]?.string ?? "")")
             })
-        let node = harness.startNode("worker_1")
+        let node = try harness.startNode("worker_1")
         let outcomes = Outcomes()
-        try harness.client().enqueue("greet", ["initial": 1]) { outcomes.observe($0) }
+        try harness.client().enqueue("greet", ["initial": 1], feedback: .both) { outcomes.observe($0) }
         let result = try #require(outcomes.wait(1).first)
         #expect(result.ending == .complete)
         #expect(
@@ -42,12 +42,12 @@ struct RoundTripTests {
         harness.registry.addErrback(
             to: "broken", "count",
             .synchronous { args in args["errbacks"] = .int((args["errbacks"]?.int).map { Int64($0) + 1 } ?? 1) })
-        let node = harness.startNode("worker_1") { settings in
+        let node = try harness.startNode("worker_1") { settings in
             settings.maxAttempts = 3
             settings.retry = RetrySchedule(shape: .fixed, base: .milliseconds(1))
         }
         let outcomes = Outcomes()
-        try harness.client().enqueue("broken", ["initial": 1]) { outcomes.observe($0) }
+        try harness.client().enqueue("broken", ["initial": 1], feedback: .both) { outcomes.observe($0) }
         let result = try #require(outcomes.wait(1).first)
         #expect(result.ending == .failed)
         #expect(result.attempt == 3)
@@ -60,10 +60,10 @@ struct RoundTripTests {
         let harness = try Harness()
         harness.define("late") { args in args["ran"] = true }
         let outcomes = Outcomes()
-        try harness.client().enqueue("late") { outcomes.observe($0) }
+        try harness.client().enqueue("late", feedback: .both) { outcomes.observe($0) }
         let reason = outcomes.waiting.wait(timeout: .seconds(Int64(30))) { $0.first }
         #expect(reason == "no node is connected")
-        let node = harness.startNode("worker_1")
+        let node = try harness.startNode("worker_1")
         #expect(outcomes.wait(1).first?.arguments == ["ran": true])
         node.drain()
     }
@@ -75,13 +75,13 @@ struct RoundTripTests {
             let number = Int64(args["n"]?.int ?? 0)
             args["square"] = .int(number * number)
         }
-        let nodes = [harness.startNode("worker_1"), harness.startNode("worker_2")]
+        let nodes = [try harness.startNode("worker_1"), try harness.startNode("worker_2")]
         let outcomes = Outcomes()
-        let client = harness.client()
+        let client = try harness.client()
         for thread in 0..<20 {
             try Threads.start(name: "enqueue") {
                 for number in 0..<100 {
-                    _ = try? client.enqueue("square", ["n": .int(Int64(thread * 100 + number))]) {
+                    _ = try? client.enqueue("square", ["n": .int(Int64(thread * 100 + number))], feedback: .both) {
                         outcomes.observe($0)
                     }
                 }
@@ -97,11 +97,11 @@ struct RoundTripTests {
     func receiptAndOutcomeTogether() throws {
         let harness = try Harness()
         harness.define("quick") { _ in }
-        let node = harness.startNode("worker_1")
+        let node = try harness.startNode("worker_1")
         let outcomes = Outcomes()
-        let client = harness.client()
+        let client = try harness.client()
         // Many at once, so that receipts and outcomes share turns.
-        for _ in 0..<500 { try client.enqueue("quick") { outcomes.observe($0) } }
+        for _ in 0..<500 { try client.enqueue("quick", feedback: .both) { outcomes.observe($0) } }
         #expect(outcomes.wait(500).count == 500)
         #expect(outcomes.stored.update { $0.count } == 500)
         node.drain()
@@ -115,9 +115,9 @@ struct RoundTripTests {
             throw Cancel()
         }
         harness.registry.addErrback(to: "stop", "", .synchronous { args in args["errback"] = true })
-        let node = harness.startNode("worker_1")
+        let node = try harness.startNode("worker_1")
         let outcomes = Outcomes()
-        try harness.client().enqueue("stop") { outcomes.observe($0) }
+        try harness.client().enqueue("stop", feedback: .both) { outcomes.observe($0) }
         let result = try #require(outcomes.wait(1).first)
         #expect(result.ending == .cancelled)
         #expect(result.arguments == ["seen": true])
@@ -131,18 +131,18 @@ struct RoundTripTests {
         let harness = try Harness()
         harness.define("later") { args in args["ran"] = true }
         let storage = StorageChoice.journal(directory: directory + "/store", sync: .always)
-        let first = harness.startNode("worker_1", storage: storage)
+        let first = try harness.startNode("worker_1", storage: storage)
         let outcomes = Outcomes()
-        let client = harness.client()
+        let client = try harness.client()
         var options = JobOptions()
         options.delay = .milliseconds(300)
         options.due = SystemClock.wall() + .milliseconds(300)
         for number in 0..<50 {
-            try client.enqueue("later", ["n": .int(Int64(number))], options) { outcomes.observe($0) }
+            try client.enqueue("later", ["n": .int(Int64(number))], options, feedback: .both) { outcomes.observe($0) }
         }
         #expect(outcomes.stored.wait(timeout: .seconds(Int64(30))) { $0.count == 50 ? true : nil } == true)
         first.drain()
-        let second = harness.startNode("worker_1", storage: storage)
+        let second = try harness.startNode("worker_1", storage: storage)
         let results = outcomes.wait(50)
         #expect(Set(results.compactMap { $0.arguments["n"]?.int }) == Set(0..<50))
         second.drain()
@@ -156,12 +156,12 @@ struct RoundTripTests {
             args["opened"] = .bool(gate.wait(timeout: .seconds(Int64(30))) { $0 ? true : nil } ?? false)
         }
         harness.define("light") { _ in gate.update { $0 = true } }
-        let node = harness.startNode("worker_1")
+        let node = try harness.startNode("worker_1")
         let outcomes = Outcomes()
-        let client = harness.client()
+        let client = try harness.client()
         var options = JobOptions()
         options.isDeferred = true
-        try client.enqueue("heavy", [:], options) { outcomes.observe($0) }
+        try client.enqueue("heavy", [:], options, feedback: .both) { outcomes.observe($0) }
         try client.enqueue("light")
         #expect(outcomes.wait(1).first?.arguments == ["opened": true])
         node.drain()

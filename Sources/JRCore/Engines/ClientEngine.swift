@@ -57,7 +57,11 @@ public struct ClientEngine: Sendable {
     public var isConnected: Bool { link != nil }
 
     public mutating func enqueue(_ request: JobRequest) {
-        pending[request.id] = Pending(request: request, order: nextOrder)
+        // An id that is enqueued again while it is under way is the same job: what was reported of it stays reported.
+        let known = pending[request.id]
+        var request = request
+        request.feedback.formUnion(known?.request.feedback ?? [])
+        pending[request.id] = Pending(request: request, order: nextOrder, reported: known?.reported ?? [])
         nextOrder += 1
         if let link { actions.append(.send(link, .enqueue(request))) }
     }

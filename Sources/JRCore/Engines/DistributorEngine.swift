@@ -39,6 +39,8 @@ public struct DistributorEngine: Sendable {
     public let name: String
     let backlogJobs: Int
     let backlogBytes: Int
+    /// A job that names nodes waits for one of them, however long that takes.
+    public var alwaysUsesSpecifiedNode = false
 
     var router = Router()
     var jobs = SlotMap<HeldJob>()
@@ -161,6 +163,7 @@ public struct DistributorEngine: Sendable {
         case .enqueue(var request):
             guard let client = clientSessions[link] else { return unexpected(message, link) }
             request.client = client
+            if alwaysUsesSpecifiedNode { request.options.placement.isStrict = true }
             enqueue(request, from: link, at: now)
         case .outcomesReceived(let keys):
             guard clientSessions[link] != nil else { return unexpected(message, link) }

@@ -16,8 +16,9 @@ extension NodeEngine {
             jobs[handle]?.record.attempt += 1
             jobs[handle]?.record.startedAt = now.wall
             counters.started += 1
-            guard let record = jobs[handle]?.record else { continue }
-            return RunOrder(attempt: AttemptID(job: handle, serial: nextSerial), lane: lane, record: record)
+            guard let job = jobs[handle] else { continue }
+            return RunOrder(
+                attempt: AttemptID(job: handle, serial: nextSerial), lane: lane, record: job.record, origin: job.origin)
         }
         return nil
     }

@@ -51,6 +51,8 @@ public struct RunOrder: Sendable {
     public var lane: Lane
     /// The job as it is at the start of the attempt; `attempt` counts this one.
     public var record: JobRecord
+    /// The distributor that sent the job; nil when it was found in storage.
+    public var origin: LinkID?
 }
 
 /// How an attempt ended, with the arguments as encoded MessagePack.

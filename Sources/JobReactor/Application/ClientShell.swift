@@ -16,20 +16,20 @@ final class ClientShell: PeerLinkOwner {
     private var isTurnPlanned = false
     /// Itself, from start to stop.
     private var whileRunning: ClientShell?
-    /// Whoever waits for a job, and whether for its end or only until it is stored.
-    private var observers: [JobID: (observer: JobObserver, untilEnd: Bool)] = [:]
+    /// Whoever waits for a job, and whether for its end or only until it is stored. An id that is enqueued twice is one
+    /// job, of which both hear.
+    private var observers: [JobID: [(observer: JobObserver, untilEnd: Bool)]] = [:]
     private var answers: [UInt32: (Result<Value, JobReactorError>) -> Void] = [:]
 
     init(name: String, on loop: Loop, _ observe: @escaping @Sendable (ClientEvent) -> Void) {
         self.loop = loop
         self.observe = observe
-        let session = JobID(at: loop.now.wall, random: (SystemRandom.seed(), SystemRandom.seed()))
-        engine = ClientEngine(name: name, session: session)
+        engine = ClientEngine(name: name, session: .fresh(at: loop.now.wall))
     }
 
-    func connect(to address: SocketAddress) {
+    func connect(to addresses: [SocketAddress]) {
         let dialler = Dialler(
-            to: address, seed: SystemRandom.seed(),
+            to: addresses, seed: SystemRandom.seed(),
             connected: { [weak self] loop, connection in
                 guard let self else { return }
                 self.link = PeerLink(
@@ -59,7 +59,7 @@ final class ClientShell: PeerLinkOwner {
     }
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
-        if let observer { observers[request.id] = (observer, !request.feedback.isEmpty) }
+        if let observer { observers[request.id, default: []].append((observer, !request.feedback.isEmpty)) }
         engine.enqueue(request)
         planTurn()
     }
@@ -128,22 +128,28 @@ final class ClientShell: PeerLinkOwner {
 
     private func tell(_ event: ClientEngine.Event) {
         switch event {
-        case .accepted(let id, let reason): observers[id]?.observer(.accepted(reason: reason))
+        case .accepted(let id, let reason): tell(id, .accepted(reason: reason))
         case .stored(let id, let node):
-            guard let (observer, untilEnd) = observers[id] else { return }
-            if !untilEnd { observers[id] = nil }
-            observer(.stored(node: node))
+            let found = observers[id] ?? []
+            let staying = found.filter(\.untilEnd)
+            observers[id] = staying.isEmpty ? nil : staying
+            for entry in found { entry.observer(.stored(node: node)) }
         case .refused(let id, let code, let text):
-            observers.removeValue(forKey: id)?.observer(
-                .refused(JobReactorError(.init(code), what: "job \(id) was refused", why: text)))
+            let error = JobReactorError(.init(code), what: "job \(id) was refused", why: text)
+            for entry in observers.removeValue(forKey: id) ?? [] { entry.observer(.refused(error)) }
         case .ended(let outcome):
-            let observer = observers[outcome.id]?.observer
+            let found = observers[outcome.id] ?? []
             if outcome.isFinal { observers[outcome.id] = nil }
-            observer?(.ended(JobResult(outcome)))
+            let result = JobResult(outcome)
+            for entry in found { entry.observer(.ended(result)) }
         case .answered(let number, let value): answers.removeValue(forKey: number)?(.success(value))
         case .notAnswered(let number, let code, let text):
             answers.removeValue(forKey: number)?(
                 .failure(JobReactorError(.init(code), what: "the distributor did not answer", why: text)))
         }
+    }
+
+    private func tell(_ id: JobID, _ event: JobEvent) {
+        for entry in observers[id] ?? [] { entry.observer(event) }
     }
 }

@@ -1,126 +1,115 @@
 public import JRBase
 import JRCore
 public import JRReactor
-public import JRSystem
+import JRSystem
 public import JRWire
 
-/// What becomes of the connection to the distributor.
-public enum ClientEvent: Sendable {
-    case connected(distributor: String)
-    case disconnected(reason: String, retryAfter: Interval)
-}
-
-/// What becomes of a job, in this order; `accepted` is left out when a node was free.
-public enum JobEvent: Sendable {
-    /// The distributor holds the job in its memory, because no suitable node is there or free: `reason` says which.
-    case accepted(reason: String)
-    /// The node has it, as its storage promises.
-    case stored(node: String)
-    case refused(JobReactorError)
-    /// It ended; for a periodic job, once a run.
-    case ended(JobResult)
-}
-
-/// Called on the reactor's thread, in the order of events.
-public typealias JobObserver = @Sendable (JobEvent) -> Void
-
-/// How a job ended.
-public struct JobResult: Sendable {
-    public let id: JobID
-    public let ending: JobOutcome.Ending
-    public let arguments: JobArguments
-    public let error: String?
-    public let attempt: Int
-    public let node: String
-    /// False when a periodic job goes on.
-    public let isFinal: Bool
-
-    init(_ outcome: JobOutcome) {
-        id = outcome.id
-        ending = outcome.ending
-        arguments = JobArguments(encoded: outcome.arguments)
-        error = outcome.error
-        attempt = outcome.attempt
-        node = outcome.node
-        isFinal = outcome.isFinal
-    }
-}
-
-/// Enqueues jobs at a distributor, in another process or in this one. Safe to use from any thread.
+/// A connection to a distributor elsewhere, to enqueue jobs at: the same API and the same feedback as with a
+/// distributor of one's own.
 ///
-/// A connection that breaks is made again until ``stop()``, and what was not stored is sent again.
-public final class JobClient: Sendable {
-    private enum Target: Sendable {
-        case address(SocketAddress)
-        case distributor(Distributor)
-    }
-
-    private let name: String
-    private let target: Target
+///     let jobs = try JobClient("jr://127.0.0.1:5000")
+///     let files = try await jobs.enqueue(Thumbnail(path: "/x.jpg")).value
+///
+/// A connection that breaks is made again until ``stop()``, and what was not stored is sent again under its id, so that
+/// nothing is lost and nothing made twice. Safe to use from any thread.
+public final class JobClient: JobQueue, Sendable {
     private let shell = ShellHolder<ClientShell>()
+    private let connection = Promise<Result<Void, JobReactorError>>()
 
-    public init(name: String, distributor address: SocketAddress) {
-        self.name = name
-        target = .address(address)
+    /// Connects, now and again for ever.
+    ///
+    /// - Parameters:
+    ///   - url: `jr://HOST:PORT` or `HOST:PORT`; several, separated by commas, are tried in turn.
+    ///   - name: what the application is called in the distributor's eyes.
+    ///   - reactor: where its work is done and closures are called; the one of ``JR`` by default.
+    ///   - observe: hears of the connection, on the reactor's thread.
+    /// - Throws: ``JobReactorError`` with code `configuration` for an address that is none, `unavailable` when the
+    ///   system has no room for a reactor.
+    public init(
+        _ url: String, name: String = "application", on reactor: Reactor? = nil,
+        observe: @escaping @Sendable (ClientEvent) -> Void = { _ in }
+    ) throws(JobReactorError) {
+        let addresses = try Addresses.parse(url)
+        start(name, try JR.reactor(reactor), observe) { shell, _ in shell.connect(to: addresses) }
     }
 
-    /// For a distributor that was started in this process, on the reactor that this client will be started on.
-    public init(name: String, distributor: Distributor) {
-        self.name = name
-        target = .distributor(distributor)
+    /// For addresses that were read before.
+    init(_ addresses: [SocketAddress], name: String, on reactor: Reactor) {
+        start(name, reactor, { _ in }) { shell, _ in shell.connect(to: addresses) }
     }
 
-    public func start(on reactor: Reactor, _ observe: @escaping @Sendable (ClientEvent) -> Void = { _ in }) {
-        let (name, target) = (name, target)
+    /// For a distributor of the same reactor, which is reached without a socket.
+    init(_ distributor: ShellHolder<DistributorShell>, name: String, on reactor: Reactor) {
+        start(name, reactor, { _ in }) { shell, loop in
+            let bound = LoopBound(shell, loop)
+            distributor.call { found, loop in bound.open(loop).attach(to: found) }
+        }
+    }
+
+    private func start(
+        _ name: String, _ reactor: Reactor, _ observe: @escaping @Sendable (ClientEvent) -> Void,
+        _ connect: @escaping @Sendable (ClientShell, Loop) -> Void
+    ) {
+        let connection = connection
         shell.start(on: reactor) { loop in
-            ClientShell(name: name, on: loop, observe)
-        } then: { shell, loop in
-            switch target {
-            case .address(let address): shell.connect(to: address)
-            case .distributor(let distributor):
-                let bound = LoopBound(shell, loop)
-                distributor.shell.call { found, loop in bound.open(loop).attach(to: found) }
+            ClientShell(name: name, on: loop) { event in
+                if case .connected = event { connection.resolve(.success(())) }
+                observe(event)
             }
+        } then: { shell, loop in
+            connect(shell, loop)
         }
     }
 
-    /// A fresh id, for callers that need it before they enqueue.
-    public static func makeID() -> JobID {
-        JobID(at: SystemClock.wall(), random: (SystemRandom.seed(), SystemRandom.seed()))
+    /// Whether a distributor has answered since the start.
+    public var isReady: Bool { connection.current != nil }
+
+    /// Waits until a distributor has answered. Throws `CancellationError` when the task is cancelled first.
+    public func ready() async throws {
+        try await connection.get().get()
     }
 
-    /// Enqueues a job and tells what becomes of it.
-    ///
-    /// - Parameter feedback: which endings the node reports; none by default without an observer, both with one.
-    /// - Returns: the job's id, at once.
-    /// - Throws: ``JobReactorError`` with code `invalid_job` for a name or options that no node would take.
-    @discardableResult
-    public func enqueue(
-        _ name: String, _ arguments: JobArguments = [:], _ options: JobOptions = .standard, id: JobID? = nil,
-        feedback: Feedback? = nil, _ observer: JobObserver? = nil
-    ) throws(JobReactorError) -> JobID {
-        let now = SystemClock.wall()
-        let request = JobRequest(
-            id: id ?? Self.makeID(), name: name, arguments: arguments.encoded, created: now,
-            feedback: feedback ?? (observer == nil ? [] : .both), options: options)
-        if let problem = request.problem(at: now) {
-            throw JobReactorError(.invalidJob, what: "the job was not enqueued", why: problem)
-        }
+    /// See ``JobQueue``.
+    public func submit(_ request: JobRequest, _ observer: JobObserver?) throws(JobReactorError) {
         shell.call { shell, _ in shell.enqueue(request, observer) }
-        return request.id
     }
 
-    /// Asks the distributor: `nodes`, `stats`, `list` (`node`, `status`, `limit`), `show` (`id`).
-    ///
-    /// The answer comes on the reactor's thread, when a distributor is reached.
+    /// See ``JobQueue``. Without a connection the question waits for one.
     public func ask(
-        _ verb: String, _ parameters: [String: Value] = [:],
+        _ verb: String, _ parameters: [String: Value],
         _ answer: @escaping @Sendable (Result<Value, JobReactorError>) -> Void
     ) {
         shell.call { shell, _ in shell.ask(verb, parameters, answer) }
     }
 
+    /// The system's clock.
+    public var wallTime: WallTime { SystemClock.wall() }
+
+    /// Closes the connection. Feedback that has not come yet is lost to this program, and jobs go on.
     public func stop() {
         shell.call { shell, _ in shell.stop() }
+    }
+}
+
+/// Addresses as people and settings write them.
+enum Addresses {
+    /// `jr://HOST:PORT` or `HOST:PORT`, one or several separated by commas.
+    static func parse(_ text: String) throws(JobReactorError) -> [SocketAddress] {
+        var addresses: [SocketAddress] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let part = part.drop { $0 == " " }
+            addresses.append(try parseOne(String(part.hasPrefix("jr://") ? part.dropFirst(5) : part)))
+        }
+        return addresses
+    }
+
+    static func parseOne(_ text: String) throws(JobReactorError) -> SocketAddress {
+        do throws(SocketAddress.Malformed) {
+            return try SocketAddress(parsing: text)
+        } catch {
+            throw JobReactorError(
+                .configuration, what: "'\(text)' is no address", why: error.reason,
+                mend: "Write HOST:PORT, [IPv6]:PORT or unix:/PATH, with jr:// before it or without", exitCode: 78)
+        }
     }
 }

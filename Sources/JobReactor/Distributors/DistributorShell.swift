@@ -4,7 +4,7 @@ import JRReactor
 import JRSystem
 import JRWire
 
-/// The shell of ``DistributorEngine``: a listener and its links, on one reactor's thread.
+/// The shell of ``DistributorEngine``: a listener, the nodes it dials, and its links, on one reactor's thread.
 final class DistributorShell: PeerLinkOwner {
     private let loop: Loop
     private let log: LogHandler?
@@ -15,25 +15,50 @@ final class DistributorShell: PeerLinkOwner {
     private var nextLink = 1
     private var isTurnPlanned = false
     private var listener: Listener?
+    private var dialled = DialledNodes()
     /// Itself, while it listens.
     private var whileRunning: DistributorShell?
 
-    init(name: String, on loop: Loop, log: LogHandler?) {
+    init(name: String, _ configuration: Configuration, on loop: Loop) {
         self.loop = loop
-        self.log = log
-        let session = JobID(at: loop.now.wall, random: (SystemRandom.seed(), SystemRandom.seed()))
-        engine = DistributorEngine(name: name, session: session)
+        log = configuration.log
+        engine = DistributorEngine(name: name, session: .fresh(at: loop.now.wall))
+        engine.alwaysUsesSpecifiedNode = configuration.alwaysUseSpecifiedNode
     }
 
-    func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
-        let listener = try loop.listen(on: address) { [weak self] loop, connection in
-            guard let self else { return }
-            let id = self.newLink()
-            self.links[id] = PeerLink(connection, id: id, hello: self.engine.hello, owner: self, on: loop)
-        }
-        self.listener = listener
+    func listen(with socket: ListeningSocket) {
         whileRunning = self
-        return listener.address
+        do throws(SystemError) {
+            listener = try socket.open(on: loop) { [weak self] loop, connection in self?.opened(connection) }
+        } catch {
+            say(.error, "cannot accept connections on \(socket.address): \(error)")
+        }
+    }
+
+    /// Keeps a connection to each of these nodes, unless the node has made one itself.
+    func dial(_ addresses: [SocketAddress]) {
+        for address in addresses {
+            let dialler = Dialler(
+                to: [address], seed: SystemRandom.seed(),
+                connected: { [weak self] _, connection in
+                    guard let self, let link = self.opened(connection) else { return }
+                    self.dialled.opened(link, by: address)
+                },
+                failed: { [weak self] reason, _ in
+                    guard let self, self.dialled.isFirstFailure(address) else { return }
+                    self.say(
+                        .warning, "no connection to the node at \(address): \(reason). It is dialled until it answers")
+                })
+            dialled.add(dialler, for: address)
+            dialler.dial(on: loop)
+        }
+    }
+
+    @discardableResult
+    private func opened(_ connection: Connection) -> LinkID? {
+        let id = newLink()
+        links[id] = PeerLink(connection, id: id, hello: engine.hello, owner: self, on: loop)
+        return id
     }
 
     // MARK: An application in the same process
@@ -61,6 +86,7 @@ final class DistributorShell: PeerLinkOwner {
 
     func linkOpened(_ link: PeerLink, _ hello: Hello) {
         if hello.role == .node { say(.info, "node '\(hello.name)' connected from \(link.peer)") }
+        dialled.greeted(link.id, hello.name)
         engine.linkOpened(link.id, hello, at: loop.now)
         planTurn()
     }
@@ -72,6 +98,9 @@ final class DistributorShell: PeerLinkOwner {
 
     func linkClosed(_ link: PeerLink, reason: String) {
         links[link.id] = nil
+        let name = link.hello?.name
+        let isThere = name.map { name in links.values.contains { $0.hello?.role == .node && $0.hello?.name == name } }
+        dialled.closed(link.id, node: name, isThereStill: isThere ?? false, reason, on: loop)
         guard let hello = link.hello else {
             say(.warning, "a connection from \(link.peer) ended before its hello: \(reason)")
             return
@@ -110,10 +139,12 @@ final class DistributorShell: PeerLinkOwner {
     func stop() {
         listener?.close()
         whileRunning = nil
+        dialled.stop(on: loop)
         for link in links.values { link.closeAfterFlush() }
     }
 
-    private func say(_ level: LogEntry.Level, _ text: String) {
-        log?(LogEntry(level: level, time: loop.now.wall, source: engine.name, text: text))
+    private func say(_ level: LogEntry.Level, _ text: @autoclosure () -> String) {
+        guard let log, level >= log.level else { return }
+        log(LogEntry(level: level, time: loop.now.wall, source: engine.name, text: text()))
     }
 }

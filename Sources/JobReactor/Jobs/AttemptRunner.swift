@@ -1,3 +1,4 @@
+import JRBase
 import JRCore
 import JRWire
 
@@ -8,11 +9,39 @@ import JRWire
 /// next attempt.
 struct AttemptRunner {
     let definition: JobDefinition
+    let record: JobRecord
+    let host: any JobHost
+    let cancellation: AttemptCancellation?
+    /// Whether bodies find the facts of their job in the arguments, as `job_itself`.
+    let mergesJobItself: Bool
+    /// The distributor that sent the job.
+    let distributor: String?
     let before: JobArguments
+
+    static let itself = "job_itself"
+
+    init(
+        _ definition: JobDefinition, _ record: JobRecord, host: any JobHost,
+        cancellation: AttemptCancellation? = nil, mergesJobItself: Bool = false, distributor: String? = nil
+    ) {
+        self.definition = definition
+        self.record = record
+        self.host = host
+        self.cancellation = cancellation
+        self.mergesJobItself = mergesJobItself
+        self.distributor = distributor
+        before = JobArguments(encoded: record.request.arguments)
+    }
+
+    private var context: JobContext {
+        JobContext(record: record, host: host, cancellation: cancellation, distributor: distributor)
+    }
+
+    // MARK: Chains
 
     /// For definitions that are synchronous throughout.
     func run() -> AttemptResult {
-        var args = before
+        var args = start
         do {
             if case .step(let work) = definition.work { try call(work, &args) }
             return finish(args)
@@ -22,7 +51,7 @@ struct AttemptRunner {
     }
 
     func runAwaiting() async -> AttemptResult {
-        var args = before
+        var args = start
         do {
             if case .step(let work) = definition.work { try await callAwaiting(work, &args) }
             return await finishAwaiting(args)
@@ -36,7 +65,7 @@ struct AttemptRunner {
         var args = result
         do {
             for callback in definition.callbacks { try call(callback.step, &args) }
-            return .success(arguments: args.encoded)
+            return .success(arguments: encoded(args))
         } catch {
             return fail(error, args)
         }
@@ -46,79 +75,127 @@ struct AttemptRunner {
         var args = result
         do {
             for callback in definition.callbacks { try await callAwaiting(callback.step, &args) }
-            return .success(arguments: args.encoded)
+            return .success(arguments: encoded(args))
         } catch {
             return await failAwaiting(error, args)
         }
     }
 
-    func fail(_ error: any Error, _ changed: JobArguments) -> AttemptResult {
-        if error is Cancel { return .cancelled(arguments: changed.encoded, byErrback: false) }
+    func fail(_ thrown: any Error, _ changed: JobArguments) -> AttemptResult {
+        guard let error = failure(of: thrown) else { return cancelled(changed, byErrback: false) }
         var args = failedArguments(error)
         for errback in definition.errbacks {
             let kept = args
             do {
                 try call(errback.step, &args)
             } catch {
-                if error is Cancel { return .cancelled(arguments: args.encoded, byErrback: true) }
+                if error is Cancel { return cancelled(args, byErrback: true) }
                 args = kept
                 args["errback_error"] = .string(Self.text(error))
                 break
             }
         }
-        return failure(error, args)
+        return result(error, args)
     }
 
-    func failAwaiting(_ error: any Error, _ changed: JobArguments) async -> AttemptResult {
-        if error is Cancel { return .cancelled(arguments: changed.encoded, byErrback: false) }
+    func failAwaiting(_ thrown: any Error, _ changed: JobArguments) async -> AttemptResult {
+        guard let error = failure(of: thrown) else { return cancelled(changed, byErrback: false) }
         var args = failedArguments(error)
         for errback in definition.errbacks {
             let kept = args
             do {
                 try await callAwaiting(errback.step, &args)
             } catch {
-                if error is Cancel { return .cancelled(arguments: args.encoded, byErrback: true) }
+                if error is Cancel { return cancelled(args, byErrback: true) }
                 args = kept
                 args["errback_error"] = .string(Self.text(error))
                 break
             }
         }
-        return failure(error, args)
+        return result(error, args)
+    }
+
+    // MARK: Pieces
+
+    private var start: JobArguments {
+        guard mergesJobItself else { return before }
+        var args = before
+        args[Self.itself] = context.facts
+        return args
+    }
+
+    /// The facts of one attempt are no news for the next one, and none for the application.
+    private func encoded(_ args: JobArguments) -> [UInt8] {
+        guard mergesJobItself else { return args.encoded }
+        var args = args
+        args[Self.itself] = nil
+        return args.encoded
+    }
+
+    /// What a thrown error means: nil is a cancelled job.
+    ///
+    /// A body that notices that it was told to end says so in one of two ways; whether the job is cancelled or its time
+    /// was over, the one who told it knows.
+    private func failure(of error: any Error) -> (any Error)? {
+        let isNotice = error is Cancel || error is CancellationError
+        if isNotice, case .timedOut(let limit)? = cancellation?.reason { return TimedOut(limit: limit) }
+        if error is Cancel { return nil }
+        return isNotice && cancellation?.isCancelled == true ? nil : error
     }
 
     private func failedArguments(_ error: any Error) -> JobArguments {
-        var args = before
+        var args = start
         args["error"] = .string(Self.text(error))
         return args
     }
 
-    private func failure(_ error: any Error, _ args: JobArguments) -> AttemptResult {
+    private func result(_ error: any Error, _ args: JobArguments) -> AttemptResult {
         var next = args
         next["error"] = before["error"]
         let isFinal = (error as? any FinalFailure)?.isFinal ?? (error is FailForGood)
-        return .failure(error: Self.text(error), arguments: next.encoded, feedback: args.encoded, isFinal: isFinal)
+        return .failure(
+            error: Self.text(error), arguments: encoded(next), feedback: encoded(args), isFinal: isFinal)
+    }
+
+    private func cancelled(_ args: JobArguments, byErrback: Bool) -> AttemptResult {
+        .cancelled(arguments: encoded(args), byErrback: byErrback)
     }
 
     private func call(_ step: JobDefinition.Step, _ args: inout JobArguments) throws {
         switch step {
         case .synchronous(let body): try body(&args)
-        case .asynchronous: preconditionFailure("an awaiting step of '\(definition.name)' was called without a task")
+        case .synchronousInContext(let body): try body(&args, context)
+        case .asynchronous, .asynchronousInContext:
+            preconditionFailure("an awaiting step of '\(definition.name)' was called without a task")
         }
     }
 
     private func callAwaiting(_ step: JobDefinition.Step, _ args: inout JobArguments) async throws {
         switch step {
         case .synchronous(let body): try body(&args)
+        case .synchronousInContext(let body): try body(&args, context)
         case .asynchronous(let body): try await body(&args)
+        case .asynchronousInContext(let body): try await body(&args, context)
         }
     }
 
-    private static func text(_ error: any Error) -> String {
-        NodeEngine.cut(String(describing: error))
+    /// What failed, in words: an error that describes itself is introduced by its type, others show it by themselves.
+    static func text(_ error: any Error) -> String {
+        let text = String(describing: error)
+        let speaksForItself = error is FailForGood || error is any FinalFailure || error is JobReactorError
+        guard error is any CustomStringConvertible, !speaksForItself else { return NodeEngine.cut(text) }
+        return NodeEngine.cut("\(type(of: error)): \(text)")
     }
 }
 
 /// A failure that says of itself whether another attempt makes sense.
 protocol FinalFailure: Error {
     var isFinal: Bool { get }
+}
+
+/// The attempt was told to end, because it had taken as long as it may.
+struct TimedOut: FinalFailure, CustomStringConvertible {
+    let limit: Interval
+    var isFinal: Bool { false }
+    var description: String { "timed out after \(Durations.format(limit))" }
 }

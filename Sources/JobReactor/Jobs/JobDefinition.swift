@@ -6,6 +6,12 @@ public typealias JobBody = @Sendable (inout JobArguments) throws -> Void
 /// The same for bodies that wait: they run on the reactor's thread too, and other jobs proceed while they await.
 public typealias AsyncJobBody = @Sendable (inout JobArguments) async throws -> Void
 
+/// A synchronous body that looks at its job and its surroundings; see ``JobContext``.
+public typealias JobContextBody = @Sendable (inout JobArguments, JobContext) throws -> Void
+
+/// The same for bodies that wait.
+public typealias AsyncJobContextBody = @Sendable (inout JobArguments, JobContext) async throws -> Void
+
 /// Thrown by a job, a callback or an errback to end the job as cancelled: no errbacks, no retry, no next period.
 public struct Cancel: Error, Sendable {
     public init() {}
@@ -13,6 +19,7 @@ public struct Cancel: Error, Sendable {
 
 /// Thrown by a job to fail for good: errbacks run, and no attempt follows.
 public struct FailForGood: Error, Sendable, CustomStringConvertible {
+    /// What the application and `jr show` are told.
     public let description: String
 
     public init(_ description: String) {
@@ -22,29 +29,58 @@ public struct FailForGood: Error, Sendable, CustomStringConvertible {
 
 /// A job as a node knows it.
 public struct JobDefinition: Sendable {
+    /// A body, with or without the context, waiting or not: what a body does not ask for is not made.
     public enum Step: Sendable {
         case synchronous(JobBody)
+        case synchronousInContext(JobContextBody)
         case asynchronous(AsyncJobBody)
+        case asynchronousInContext(AsyncJobContextBody)
 
         var isSynchronous: Bool {
-            if case .synchronous = self { true } else { false }
+            switch self {
+            case .synchronous, .synchronousInContext: true
+            case .asynchronous, .asynchronousInContext: false
+            }
+        }
+
+        var looksAtContext: Bool {
+            switch self {
+            case .synchronousInContext, .asynchronousInContext: true
+            case .synchronous, .asynchronous: false
+            }
         }
     }
 
+    /// What is run.
     public enum Work: Sendable {
         case step(Step)
         /// An executable file: arguments as JSON on its standard input, changes as JSON on its standard output.
         case program(path: String)
     }
 
+    /// A callback or an errback.
+    public struct Chained: Sendable {
+        public var label: String
+        public var step: Step
+    }
+
     public let name: String
     public let work: Work
-    public internal(set) var callbacks: [(label: String, step: Step)] = []
-    public internal(set) var errbacks: [(label: String, step: Step)] = []
+    /// They run after the work, in this order.
+    public internal(set) var callbacks: [Chained] = []
+    /// They run after each failed attempt, in this order.
+    public internal(set) var errbacks: [Chained] = []
 
     public init(name: String, work: Work) {
         self.name = name
         self.work = work
+    }
+
+    /// Whether a body of it asks for the context.
+    var looksAtContext: Bool {
+        let own = if case .step(let step) = work { step.looksAtContext } else { false }
+        return own || callbacks.contains(where: \.step.looksAtContext)
+            || errbacks.contains(where: \.step.looksAtContext)
     }
 
     /// Nothing of it awaits: it can run within a turn, or on a thread of the pool.

@@ -29,12 +29,22 @@ public final class JobRegistry: Sendable {
         jobs.withLock { $0[definition.name] = definition }
     }
 
+    /// Takes over a handler with its callbacks and errbacks.
+    public func define(_ handler: Handler) {
+        define(handler.definition)
+    }
+
+    /// Defines a typed job under its ``ResultJob/kind``.
+    public func define<J: ResultJob>(_ type: J.Type) {
+        define(type.definition)
+    }
+
     func addCallback(to name: String, _ label: String, _ step: JobDefinition.Step) {
-        change(name, "callback", label) { $0.callbacks.append((label, step)) }
+        change(name, "callback", label) { $0.callbacks.append(JobDefinition.Chained(label: label, step: step)) }
     }
 
     func addErrback(to name: String, _ label: String, _ step: JobDefinition.Step) {
-        change(name, "errback", label) { $0.errbacks.append((label, step)) }
+        change(name, "errback", label) { $0.errbacks.append(JobDefinition.Chained(label: label, step: step)) }
     }
 
     /// What was wrong with definitions since the last call, in sentences.
@@ -63,36 +73,4 @@ public final class JobRegistry: Sendable {
     private func fault(_ text: String) {
         faults.withLock { $0.append(text) }
     }
-}
-
-/// Defines a job. In a file of the job directory this stands at the top level.
-///
-///     job("greet") { args in
-///         args["greeting"] = "Hello, \(args["name"]?.string ?? "world")"
-///     }
-public func job(_ name: String, _ body: @escaping JobBody) {
-    JobRegistry.shared.define(JobDefinition(name: name, work: .step(.synchronous(body))))
-}
-
-/// Defines a job that awaits.
-public func job(_ name: String, _ body: @escaping AsyncJobBody) {
-    JobRegistry.shared.define(JobDefinition(name: name, work: .step(.asynchronous(body))))
-}
-
-/// Adds a callback: it runs after the job and the callbacks before it, with the arguments as they left them.
-public func jobCallback(_ name: String, _ label: String = "", _ body: @escaping JobBody) {
-    JobRegistry.shared.addCallback(to: name, label, .synchronous(body))
-}
-
-public func jobCallback(_ name: String, _ label: String = "", _ body: @escaping AsyncJobBody) {
-    JobRegistry.shared.addCallback(to: name, label, .asynchronous(body))
-}
-
-/// Adds an errback: it runs after each failed attempt, with the arguments as they were before it and `error`.
-public func jobErrback(_ name: String, _ label: String = "", _ body: @escaping JobBody) {
-    JobRegistry.shared.addErrback(to: name, label, .synchronous(body))
-}
-
-public func jobErrback(_ name: String, _ label: String = "", _ body: @escaping AsyncJobBody) {
-    JobRegistry.shared.addErrback(to: name, label, .asynchronous(body))
 }

@@ -4,9 +4,11 @@ import JRReactor
 import JRSystem
 import JRWire
 
-/// Keeps one connection to an address: dials, and dials again with a growing, jittered wait, for ever.
+/// Keeps one connection to an address, or to one of several in turn: dials, and dials again with a growing, jittered
+/// wait, for ever.
 final class Dialler {
-    let address: SocketAddress
+    private let addresses: [SocketAddress]
+    private var next = 0
     private var backoff: Backoff
     private let connected: (Loop, Connection) -> Void
     private let failed: (String, Interval) -> Void
@@ -14,19 +16,19 @@ final class Dialler {
     private var timer: Handle?
 
     init(
-        to address: SocketAddress, seed: UInt64, connected: @escaping (Loop, Connection) -> Void,
+        to addresses: [SocketAddress], seed: UInt64, connected: @escaping (Loop, Connection) -> Void,
         failed: @escaping (String, Interval) -> Void
     ) {
-        self.address = address
+        self.addresses = addresses
         self.connected = connected
         self.failed = failed
         backoff = Backoff(seed: seed)
     }
 
     func dial(on loop: Loop) {
-        guard !isStopped else { return }
+        guard !isStopped, !addresses.isEmpty else { return }
         timer = nil
-        loop.connect(to: address, timeout: .seconds(Int64(5))) { [weak self] loop, result in
+        loop.connect(to: addresses[next % addresses.count], timeout: .seconds(Int64(5))) { [weak self] loop, result in
             guard let self, !self.isStopped else { return }
             switch result {
             case .success(let connection): self.connected(loop, connection)
@@ -41,6 +43,7 @@ final class Dialler {
     func dialAgain(_ reason: String, on loop: Loop) {
         guard !isStopped, timer == nil else { return }
         let wait = backoff.failed()
+        next += 1
         failed(reason, wait)
         timer = loop.schedule(after: wait) { [weak self] loop in self?.dial(on: loop) }
     }

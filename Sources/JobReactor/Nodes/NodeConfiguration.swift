@@ -3,13 +3,15 @@ public import JRCore
 import JRStorage
 public import JRSystem
 
-/// How a node is set up.
+/// How a node is set up, down to the last setting; ``Configuration`` is the way there for most programs.
 public struct NodeConfiguration: Sendable {
     /// Name, credit, attempts, what is removed when: see ``NodeSettings``.
     public var settings: NodeSettings
     public var storage: StorageChoice
     /// The distributors it dials and keeps dialling.
     public var distributors: [SocketAddress]
+    /// Where it listens for distributors that dial it, as `HOST:PORT`; nil for not at all.
+    public var listen: String?
     public var registry: JobRegistry
     /// Rises with each start of the same name; a distributor turns the older of two away.
     public var incarnation: Int
@@ -17,6 +19,13 @@ public struct NodeConfiguration: Sendable {
     public var workingDirectory: String?
     /// The longest that an attempt of a program may take; nil for no limit.
     public var programTimeout: Interval?
+    /// Whether bodies find `job_itself` in their arguments.
+    public var mergesJobItself = false
+    /// A body that holds the reactor longer is named in the log; nil for never.
+    public var slowTurn: Interval? = .milliseconds(100)
+    /// Whether each attempt's beginning and end is logged, at the level `debug`, and its arguments with them.
+    public var logsJobs = true
+    public var logsArguments = false
     public var log: LogHandler?
 
     public init(
@@ -29,6 +38,21 @@ public struct NodeConfiguration: Sendable {
         self.registry = registry
         self.incarnation = incarnation
         self.log = log
+    }
+
+    /// As a configuration says.
+    init(_ configuration: Configuration, name: String, registry: JobRegistry) throws(JobReactorError) {
+        var distributors: [SocketAddress] = []
+        for text in configuration.distributors { distributors += try Addresses.parse(text) }
+        self.init(
+            settings: configuration.nodeSettings(name: name), storage: configuration.storage,
+            distributors: distributors, registry: registry, incarnation: configuration.incarnation,
+            log: configuration.log)
+        listen = configuration.listen
+        mergesJobItself = configuration.mergeJobItselfToArgs
+        slowTurn = configuration.slowTurn.map { Interval($0) }
+        logsJobs = configuration.logJobProcessing
+        logsArguments = configuration.logArguments
     }
 }
 

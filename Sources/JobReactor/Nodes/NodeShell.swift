@@ -9,18 +9,16 @@ import JRWire
 ///
 /// Events go into the engine as they come; what follows is done once, at the end of the turn.
 final class NodeShell: PeerLinkOwner {
-    /// Attempts of synchronous jobs made in a turn before connections are looked at again, at the most.
-    private static let runsPerTurn = 512
-    /// And the time after which no further one is begun in the turn.
-    private static let timePerTurn = Interval.milliseconds(2)
-
-    private let configuration: NodeConfiguration
-    private let loop: Loop
-    private let storage: any JobStorage
+    let configuration: NodeConfiguration
+    let loop: Loop
+    let host: NodeHost
+    let storage: any JobStorage
     private let observe: @Sendable (NodeEvent) -> Void
-    private let definitions: [String: JobDefinition]
-    private var engine: NodeEngine
+    let definitions: [String: JobDefinition]
+    var engine: NodeEngine
     private var links: [LinkID: PeerLink] = [:]
+    private var listener: Listener?
+    /// The dialler that made a link.
     private var diallers: [LinkID: Dialler] = [:]
     private var allDiallers: [Dialler] = []
     private var nextLink = 1
@@ -31,30 +29,34 @@ final class NodeShell: PeerLinkOwner {
     private var isClosed = false
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
-    private var programs: [AttemptID: RunningProgram] = [:]
+    /// Attempts that can be told to end.
+    var running: [AttemptID: RunningAttempt] = [:]
 
     init(_ configuration: NodeConfiguration, on loop: Loop, _ observe: @escaping @Sendable (NodeEvent) -> Void) {
         self.configuration = configuration
         self.loop = loop
         self.observe = observe
+        host = NodeHost(
+            node: configuration.settings.name, reactor: loop.reactor, distributors: configuration.distributors)
         definitions = configuration.registry.definitions
         storage = configuration.storage.make()
         let lanes = definitions.mapValues { definition in
             if case .program = definition.work { Lane.program } else { Lane.loop }
         }
-        let random = (SystemRandom.seed(), SystemRandom.seed())
         engine = NodeEngine(
-            settings: configuration.settings, session: JobID(at: loop.now.wall, random: random),
+            settings: configuration.settings, session: .fresh(at: loop.now.wall),
             incarnation: configuration.incarnation, promise: storage.promise.word, lanes: lanes)
     }
 
-    func start() {
+    func start(listening socket: ListeningSocket?) {
         whileRunning = self
+        watchSlices()
         storage.open(on: loop) { [self] loop, result in
             switch result {
             case .success(let found):
                 if found.report.tornBytes > 0 { log(.warning, "\(found.report)") }
                 engine.recovered(found.jobs, at: loop.now)
+                accept(socket)
                 planTurn()
             case .failure(let error):
                 observe(.failed(JobReactorError(error)))
@@ -62,27 +64,35 @@ final class NodeShell: PeerLinkOwner {
         }
     }
 
+    private func accept(_ socket: ListeningSocket?) {
+        guard let socket else { return }
+        do throws(SystemError) {
+            listener = try socket.open(on: loop) { [weak self] _, connection in self?.opened(connection, by: nil) }
+        } catch {
+            log(.error, "cannot accept connections on \(socket.address): \(error)")
+        }
+    }
+
+    private func opened(_ connection: Connection, by dialler: Dialler?) {
+        let id = LinkID(nextLink)
+        nextLink += 1
+        links[id] = PeerLink(connection, id: id, hello: engine.hello, owner: self, on: loop)
+        diallers[id] = dialler
+    }
+
     // MARK: Links
 
     /// Only once what storage held is taken over: a distributor then hears of all jobs at once.
     private func dialDistributors() {
         for address in configuration.distributors {
-            var linkID: LinkID?
+            var made: Dialler?
             let dialler = Dialler(
-                to: address, seed: SystemRandom.seed(),
-                connected: { [weak self] loop, connection in
-                    guard let self else { return }
-                    let id = LinkID(self.nextLink)
-                    self.nextLink += 1
-                    linkID = id
-                    self.links[id] = PeerLink(connection, id: id, hello: self.engine.hello, owner: self, on: loop)
-                    self.diallers[id] = self.allDiallers.first { $0.address == address }
-                },
+                to: [address], seed: SystemRandom.seed(),
+                connected: { [weak self] _, connection in self?.opened(connection, by: made) },
                 failed: { [weak self] reason, wait in
-                    _ = linkID
-                    self?.observe(
-                        .disconnected(distributor: "\(address)", reason: reason, retryAfter: wait))
+                    self?.observe(.disconnected(distributor: "\(address)", reason: reason, retryAfter: wait))
                 })
+            made = dialler
             allDiallers.append(dialler)
             dialler.dial(on: loop)
         }
@@ -109,7 +119,7 @@ final class NodeShell: PeerLinkOwner {
 
     // MARK: Turns
 
-    private func planTurn() {
+    func planTurn() {
         guard !isTurnPlanned, !isClosed else { return }
         isTurnPlanned = true
         loop.atEndOfTurn { [weak self] _ in self?.finishTurn() }
@@ -174,106 +184,6 @@ final class NodeShell: PeerLinkOwner {
         }
     }
 
-    // MARK: Attempts
-
-    private func runReady() {
-        let start = loop.now.instant
-        for count in 1...Self.runsPerTurn {
-            guard let order = engine.nextRun(at: loop.now) else { return }
-            run(order)
-            // The clock is looked at now and then only: a look costs as much as a small job.
-            if count % 16 == 0 {
-                loop.refreshNow()
-                if loop.now.instant - start > Self.timePerTurn { break }
-            }
-        }
-        loop.soon { [weak self] _ in self?.planTurn() }
-    }
-
-    private func run(_ order: RunOrder) {
-        let record = order.record
-        guard let definition = definitions[record.request.name] else {
-            let error = "node '\(configuration.settings.name)' no longer knows the job '\(record.request.name)'"
-            let bytes = record.request.arguments
-            ended(order, .failure(error: error, arguments: bytes, feedback: bytes, isFinal: false))
-            return
-        }
-        storage.markRunning(record.id)
-        let runner = AttemptRunner(
-            definition: definition, before: JobArguments(encoded: record.request.arguments))
-        switch (definition.work, order.lane) {
-        case (.program(let path), _): runProgram(path, runner, order)
-        case (.step, .pool) where definition.isSynchronous:
-            loop.offload({ runner.run() }, then: { [weak self] _, result in self?.ended(order, result) })
-        case (.step, .loop) where definition.isSynchronous: ended(order, runner.run())
-        case (.step, let lane): runAwaiting(runner, order, onPool: lane == .pool)
-        }
-    }
-
-    /// A task of its own, which stays on the reactor's thread unless the job asked for the pool.
-    private func runAwaiting(_ runner: AttemptRunner, _ order: RunOrder, onPool: Bool) {
-        let reactor = loop.reactor
-        let shell = LoopBound(self, loop)
-        Task(executorPreference: onPool ? nil : reactor) {
-            let result = await runner.runAwaiting()
-            reactor.execute { loop in shell.open(loop).ended(order, result) }
-        }
-    }
-
-    private func runProgram(_ path: String, _ runner: AttemptRunner, _ order: RunOrder) {
-        let record = order.record
-        let program = ProgramRunner(
-            path: path, workingDirectory: configuration.workingDirectory, timeout: configuration.programTimeout,
-            log: { [weak self] line in self?.log(.info, "\(record.request.name): \(line)") })
-        programs[order.attempt] = program.run(
-            arguments: runner.before, id: record.id, name: record.request.name, attempt: record.attempt, on: loop
-        ) { [weak self] _, result in
-            guard let self else { return }
-            self.programs[order.attempt] = nil
-            switch result {
-            case .success(let arguments):
-                self.finishProgram(runner, order) {
-                    runner.finish(arguments)
-                } awaiting: {
-                    await runner.finishAwaiting(arguments)
-                }
-            case .failure(let failure):
-                self.finishProgram(runner, order) {
-                    runner.fail(failure, runner.before)
-                } awaiting: {
-                    await runner.failAwaiting(failure, runner.before)
-                }
-            }
-        }
-    }
-
-    private func finishProgram(
-        _ runner: AttemptRunner, _ order: RunOrder, _ synchronous: () -> AttemptResult,
-        awaiting: @escaping @Sendable () async -> AttemptResult
-    ) {
-        if runner.definition.stepsAreSynchronous {
-            ended(order, synchronous())
-            return
-        }
-        let reactor = loop.reactor
-        let shell = LoopBound(self, loop)
-        Task(executorPreference: reactor) {
-            let result = await awaiting()
-            reactor.execute { loop in shell.open(loop).ended(order, result) }
-        }
-    }
-
-    private func ended(_ order: RunOrder, _ result: AttemptResult) {
-        storage.unmarkRunning(order.record.id)
-        if case .failure(let error, _, _, _) = result {
-            log(
-                .warning,
-                "job \(order.record.id) (\(order.record.request.name)) attempt \(order.record.attempt): \(error)")
-        }
-        engine.attemptEnded(order.attempt, result, at: loop.now)
-        planTurn()
-    }
-
     // MARK: Stop
 
     func drain(limit: Interval) {
@@ -290,7 +200,9 @@ final class NodeShell: PeerLinkOwner {
     private func finishDrain() {
         hasToldDrained = true
         for dialler in allDiallers { dialler.stop(on: loop) }
-        for program in programs.values { program.cancel() }
+        for attempt in running.values { attempt.cancel(.requested) }
+        listener?.close()
+        host.stop()
         for link in links.values { link.closeAfterFlush() }
         isClosed = true
         storage.close(on: loop) { [self] _ in
@@ -299,8 +211,11 @@ final class NodeShell: PeerLinkOwner {
         }
     }
 
-    private func log(_ level: LogEntry.Level, _ text: String) {
-        configuration.log?(
-            LogEntry(level: level, time: loop.now.wall, source: configuration.settings.name, text: text))
+    func log(_ level: LogEntry.Level, job: JobID? = nil, _ text: @autoclosure () -> String) {
+        guard let log = configuration.log, level >= log.level else { return }
+        log(LogEntry(level: level, time: loop.now.wall, source: configuration.settings.name, job: job, text: text()))
     }
+
+    /// The distributor behind a link, as it calls itself.
+    func distributorName(_ link: LinkID?) -> String? { link.flatMap { links[$0]?.hello?.name } }
 }

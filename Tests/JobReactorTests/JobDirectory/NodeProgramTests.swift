@@ -86,16 +86,16 @@ struct NodeProgramTests {
         let started = try Started(
             node, ["--jobs", jobs, "--name", "worker", "--distributors", "\(harness.address)"], folder)
         #expect(try started.readiness() == "READY=1 recovered=0/0\n", "\((try? folder.read("log")) ?? "")")
-        let client = harness.client()
+        let client = try harness.client()
         let files = try writeCorpus(40)
         let (counted, summed, failed) = (Outcomes(), Outcomes(), Outcomes())
         for file in files {
-            try client.enqueue("wordcount", ["path": .string(file)]) { counted.observe($0) }
-            try client.enqueue("sha256", ["path": .string(file)]) { summed.observe($0) }
+            try client.enqueue("wordcount", ["path": .string(file)], feedback: .both) { counted.observe($0) }
+            try client.enqueue("sha256", ["path": .string(file)], feedback: .both) { summed.observe($0) }
         }
         let once = JobOptions.standard
-        try client.enqueue("wordcount", [:], once) { failed.observe($0) }
-        try client.enqueue("sha256", ["path": 3], once) { failed.observe($0) }
+        try client.enqueue("wordcount", [:], once, feedback: .both) { failed.observe($0) }
+        try client.enqueue("sha256", ["path": 3], once, feedback: .both) { failed.observe($0) }
         for result in counted.wait(files.count) {
             let path = try #require(result.arguments["path"]?.string)
             let words = try run("/usr/bin/wc", [path], plainEnvironment(["LC_ALL": "C.UTF-8"])).output
@@ -143,7 +143,7 @@ struct NodeProgramTests {
         let first = try Started(node, arguments, folder, environment)
         #expect(try first.readiness() == "READY=1 recovered=0/0\n")
         let stored = Outcomes()
-        try harness.client().enqueue("slow") { stored.observe($0) }
+        try harness.client().enqueue("slow", feedback: .both) { stored.observe($0) }
         let pid = try waitForPid(1)
         let program = try Processes.open(pid: pid)
         try Processes.signal(pid: first.pid, Signals.kill)

@@ -1,0 +1,50 @@
+public import JRBase
+import JRCore
+public import JRWire
+
+/// What becomes of a job, in this order; `accepted` is left out when a node was free.
+public enum JobEvent: Sendable {
+    /// The distributor holds the job in its memory, because no suitable node is there or free: `reason` says which.
+    case accepted(reason: String)
+    /// The node has it, as its storage promises.
+    case stored(node: String)
+    /// Nobody has it and nobody will run it.
+    case refused(JobReactorError)
+    /// It ended; for a periodic job, once a run.
+    case ended(JobResult)
+}
+
+/// Called on the reactor's thread, in the order of events.
+public typealias JobObserver = @Sendable (JobEvent) -> Void
+
+/// How a job ended.
+public struct JobResult: Sendable {
+    public let id: JobID
+    public let ending: JobOutcome.Ending
+    /// As the job and its callbacks, or its errbacks, left them.
+    public let arguments: JobArguments
+    /// What went wrong in the last attempt of a job that failed.
+    public let error: String?
+    /// The attempt that ended it, from 1.
+    public let attempt: Int
+    /// Where it ran; empty for a job that was cancelled before it came to a node.
+    public let node: String
+    /// False when a periodic job goes on.
+    public let isFinal: Bool
+
+    init(_ outcome: JobOutcome) {
+        id = outcome.id
+        ending = outcome.ending
+        arguments = JobArguments(encoded: outcome.arguments)
+        error = outcome.error
+        attempt = outcome.attempt
+        node = outcome.node
+        isFinal = outcome.isFinal
+    }
+}
+
+/// What becomes of the connection to the distributor.
+public enum ClientEvent: Sendable {
+    case connected(distributor: String)
+    case disconnected(reason: String, retryAfter: Interval)
+}

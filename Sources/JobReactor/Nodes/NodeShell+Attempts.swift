@@ -1,0 +1,173 @@
+import JRBase
+import JRCore
+import JRJSON
+import JRReactor
+import JRSystem
+import JRWire
+
+/// An attempt that is under way and can be told to end.
+enum RunningAttempt {
+    case program(RunningProgram)
+    case task(Task<Void, Never>, AttemptCancellation)
+    case thread(AttemptCancellation)
+
+    func cancel(_ reason: AttemptCancellation.Reason) {
+        switch self {
+        case .program(let program): program.cancel()
+        case .task(let task, let cancellation):
+            cancellation.cancel(reason)
+            task.cancel()
+        case .thread(let cancellation): cancellation.cancel(reason)
+        }
+    }
+}
+
+/// The running of attempts: within the turn, as a task, on a thread of the pool, or as a program.
+extension NodeShell {
+    /// Attempts of synchronous jobs made in a turn before connections are looked at again, at the most.
+    private static let runsPerTurn = 512
+    /// And the time after which no further one is begun in the turn.
+    private static let timePerTurn = Interval.milliseconds(2)
+
+    func runReady() {
+        let start = loop.now.instant
+        for count in 1...Self.runsPerTurn {
+            guard let order = engine.nextRun(at: loop.now) else { return }
+            run(order)
+            // The clock is looked at now and then only: a look costs as much as a small job.
+            if count % 16 == 0 {
+                loop.refreshNow()
+                if loop.now.instant - start > Self.timePerTurn { break }
+            }
+        }
+        loop.soon { [weak self] _ in self?.planTurn() }
+    }
+
+    private func run(_ order: RunOrder) {
+        let record = order.record
+        guard let definition = definitions[record.request.name] else {
+            let error = "node '\(configuration.settings.name)' no longer knows the job '\(record.request.name)'"
+            let bytes = record.request.arguments
+            ended(order, .failure(error: error, arguments: bytes, feedback: bytes, isFinal: false))
+            return
+        }
+        storage.markRunning(record.id)
+        if configuration.logsJobs { log(.debug, job: record.id, beginning(of: order)) }
+        let isOnLoop = order.lane == .loop && definition.isSynchronous
+        let needsName = configuration.mergesJobItself || definition.looksAtContext
+        let runner = AttemptRunner(
+            definition, record, host: host, cancellation: isOnLoop ? nil : AttemptCancellation(),
+            mergesJobItself: configuration.mergesJobItself, distributor: needsName ? distributorName(order.origin) : nil
+        )
+        switch (definition.work, order.lane) {
+        case (.program(let path), _): runProgram(path, runner, order)
+        case (.step, .loop) where definition.isSynchronous: runInTurn(runner, order)
+        case (.step, .pool) where definition.isSynchronous:
+            if let cancellation = runner.cancellation { running[order.attempt] = .thread(cancellation) }
+            loop.offload({ runner.run() }, then: { [weak self] _, result in self?.ended(order, result) })
+        case (.step, let lane): runAwaiting(order, runner, onPool: lane == .pool) { await runner.runAwaiting() }
+        }
+    }
+
+    private func runInTurn(_ runner: AttemptRunner, _ order: RunOrder) {
+        guard let limit = configuration.slowTurn else { return ended(order, runner.run()) }
+        let start = SystemClock.instant()
+        let result = runner.run()
+        let time = SystemClock.instant() - start
+        if time > limit { tellSlow("job '\(runner.definition.name)'", order.record.id, time) }
+        ended(order, result)
+    }
+
+    /// A task of its own, which stays on the reactor's thread unless the job asked for the pool.
+    private func runAwaiting(
+        _ order: RunOrder, _ runner: AttemptRunner, onPool: Bool, _ work: @escaping @Sendable () async -> AttemptResult
+    ) {
+        let reactor = loop.reactor
+        let shell = LoopBound(self, loop)
+        let executor: any TaskExecutor = onPool ? loop.poolExecutor : reactor
+        let task = Task(executorPreference: executor) {
+            let result = await work()
+            reactor.execute { loop in shell.open(loop).ended(order, result) }
+        }
+        if let cancellation = runner.cancellation { running[order.attempt] = .task(task, cancellation) }
+    }
+
+    // MARK: Programs
+
+    private func runProgram(_ path: String, _ runner: AttemptRunner, _ order: RunOrder) {
+        let record = order.record
+        let program = ProgramRunner(
+            path: path, workingDirectory: configuration.workingDirectory, timeout: configuration.programTimeout,
+            log: { [weak self] line in self?.log(.info, job: record.id, "\(record.request.name): \(line)") })
+        running[order.attempt] = .program(
+            program.run(
+                arguments: runner.before, id: record.id, name: record.request.name, attempt: record.attempt, on: loop
+            ) { [weak self] _, result in
+                self?.programEnded(result, runner, order)
+            })
+    }
+
+    /// The program was the job; its callbacks and errbacks run here.
+    private func programEnded(
+        _ result: Result<JobArguments, ProgramFailure>, _ runner: AttemptRunner, _ order: RunOrder
+    ) {
+        guard runner.definition.stepsAreSynchronous else {
+            return runAwaiting(order, runner, onPool: false) {
+                switch result {
+                case .success(let arguments): await runner.finishAwaiting(arguments)
+                case .failure(let failure): await runner.failAwaiting(failure, runner.before)
+                }
+            }
+        }
+        switch result {
+        case .success(let arguments): ended(order, runner.finish(arguments))
+        case .failure(let failure): ended(order, runner.fail(failure, runner.before))
+        }
+    }
+
+    // MARK: End
+
+    func ended(_ order: RunOrder, _ result: AttemptResult) {
+        let id = order.record.id
+        running[order.attempt] = nil
+        storage.unmarkRunning(id)
+        if case .failure(let error, _, _, _) = result {
+            let name = order.record.request.name
+            log(.warning, job: id, "job \(id) (\(name)) attempt \(order.record.attempt): \(error)")
+        } else if configuration.logsJobs {
+            log(.debug, job: id, "'\(order.record.request.name)' attempt \(order.record.attempt) has ended well")
+        }
+        engine.attemptEnded(order.attempt, result, at: loop.now)
+        planTurn()
+    }
+
+    private func beginning(of order: RunOrder) -> String {
+        let request = order.record.request
+        let arguments = configuration.logsArguments ? " with \(JobArguments(encoded: request.arguments).json.text)" : ""
+        return "'\(request.name)' attempt \(order.record.attempt) begins\(arguments)"
+    }
+
+    // MARK: Slow turns
+
+    /// Which of several waiting jobs held the reactor cannot be seen from outside: all that may have are named.
+    func watchSlices() {
+        guard let limit = configuration.slowTurn else { return }
+        loop.watchSlices(longerThan: limit) { [weak self] _, time in
+            guard let self else { return }
+            let names = Set(
+                self.running.compactMap { attempt, running in
+                    if case .task = running { self.engine.jobName(of: attempt) } else { nil }
+                })
+            guard !names.isEmpty else { return }
+            let named = names.sorted().prefix(8).map { "'\($0)'" }.joined(separator: ", ")
+            self.tellSlow(names.count == 1 ? "job \(named)" : "one of the jobs \(named)", nil, time)
+        }
+    }
+
+    private func tellSlow(_ what: String, _ job: JobID?, _ time: Interval) {
+        log(
+            .warning, job: job,
+            "\(what) held the reactor for \(Durations.format(time)), and everything else waited: "
+                + "enqueue it with the option defer, make it a program, or let it await")
+    }
+}
