@@ -51,7 +51,10 @@ let programs: [Target] = [
     // Compiled job files are loaded into jr-node and call the library inside it: the executable must export its symbols.
     program(
         "jr-node",
-        ["JobReactor", "JRCommandLine", "JRSettings", "JRJSON", "JRCore", "JRReactor", "JRSystem", "JRBase"],
+        [
+            "JobReactor", "JRCommandLine", "JRSettings", "JRJSON", "JRCore", "JRWire", "JRReactor", "JRSystem",
+            "JRBase",
+        ],
         linker: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
     program("jr-distributor", ["JobReactor", "JRCommandLine", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     program(
@@ -63,7 +66,7 @@ let testTargets: [Target] = [
     tests("JRBaseTests", ["JRBase"]),
     tests("JRJSONTests", ["JRJSON"]),
     tests("JRWireTests", ["JRWire", "JRBase"]),
-    tests("JRCoreTests", ["JRCore", "JRWire", "JRBase"]),
+    tests("JRCoreTests", ["JRCore", "JRWire", "JRSettings", "JRBase"]),
     tests("JRJournalTests", ["JRJournal", "JRBase"]),
     tests("JRSettingsTests", ["JRSettings", "JRBase"]),
     tests("JRSupervisionTests", ["JRSupervision", "JRSettings", "JRJSON", "JRBase"]),

@@ -168,7 +168,7 @@ private struct CommandLineParser {
     }
 
     private mutating func readEnvironment() throws(UsageError) {
-        for option in spec.options(with: verb) {
+        for option in spec.options(with: verb) where option.setting == nil {
             guard given[option.name] == nil, let variable = option.environment, let value = environment[variable],
                 !value.isEmpty
             else { continue }

@@ -1,3 +1,5 @@
+public import JRSettings
+
 /// Everything about a program's command line in one table: the parser, the help, the completions and the manual page
 /// are made from it, so that they cannot disagree.
 ///
@@ -110,6 +112,8 @@ public struct OptionSpec: Sendable {
     public var environment: String?
     /// The only values it may have; empty if any.
     public var choices: [String]
+    /// The setting whose option this is. Its value in the environment is read with all settings, and not by the parser.
+    public var setting: Setting?
 
     /// An option without a value.
     public static func flag(

@@ -1,4 +1,5 @@
 import JRBase
+public import JRSettings
 
 /// What is wrong with a command line, as facts; ``CommandLineSpec/text(for:)`` says it to people.
 public struct UsageError: Error, Sendable, Equatable {
@@ -18,6 +19,8 @@ public struct UsageError: Error, Sendable, Equatable {
         /// `name` is an option, an argument or an environment variable.
         case badValue(String, name: String, expected: String)
         case notAChoice(String, name: String, choices: [String])
+        /// All that is wrong with settings, at least one.
+        case settings([SettingError])
         /// Anything else that only the program can know: a whole sentence without a full stop.
         case other(String)
     }
@@ -33,9 +36,13 @@ public struct UsageError: Error, Sendable, Equatable {
 }
 
 extension CommandLineSpec {
-    /// The error in one line, with the nearest right word and where to read more. To go to standard error; the program
-    /// ends with ``ExitCode/usage``.
+    /// The error in one line (for settings: one each), with the nearest right word and where to read more. To go to
+    /// standard error; the program ends with ``ExitCode/usage``.
     public func text(for error: UsageError) -> String {
+        if case .settings(let problems) = error.fact {
+            let lines = problems.map { "\(program): \($0)" } + ["See '\(invocation(of: error.verb)) --help'."]
+            return lines.joined(separator: "\n")
+        }
         let (what, hint) = explain(error)
         let hints = [hint, "See '\(invocation(of: error.verb)) --help'."].compactMap(\.self)
         return "\(program): \(what). " + hints.joined(separator: " ")
@@ -76,6 +83,8 @@ extension CommandLineSpec {
             let allowed = "Allowed: \(choices.joined(separator: ", "))."
             let hints = [suggestion(text, among: choices), allowed].compactMap(\.self)
             return ("\(name): \(shown(text)) is not allowed", hints.joined(separator: " "))
+        case .settings(let problems):
+            return (problems.map(\.description).joined(separator: "; "), nil)
         case .other(let sentence):
             return (sentence, nil)
         }

@@ -1,4 +1,5 @@
 public import JRJSON
+public import JRSettings
 
 /// A cluster as its user wrote it down: what runs, in which order, and how each thing is kept running.
 public struct Manifest: Sendable, Equatable {
@@ -45,6 +46,8 @@ public struct Entry: Sendable, Equatable {
     /// Names of entries that must be ready first.
     public var after: [String]
     public var policy: Policy
+    /// Those that have keys of their own in the entry; its instances get them as `JR_…` variables.
+    public var settings: [Setting: SettingValue]
     /// The first instance's `PORT` (Procfile); nil when none is given out.
     public var basePort: Int?
     /// Where in the file the values stand that only the machine can check, such as `command` and `jobs`.
@@ -58,6 +61,7 @@ public struct Entry: Sendable, Equatable {
         count = 1
         environment = []
         after = []
+        settings = [:]
         places = [:]
     }
 

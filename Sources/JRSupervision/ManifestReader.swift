@@ -1,5 +1,6 @@
 import JRBase
 import JRJSON
+import JRSettings
 
 /// Reads `cluster.json` strictly: whatever is not understood is a problem, and all problems are found at once.
 public enum ManifestReader {
@@ -94,7 +95,8 @@ private struct ManifestDraft {
             entry.count = count
         }
         entry.policy = reader.policy(over: defaults)
-        entry.environment = environment(&reader)
+        entry.settings = reader.settings(of: kind)
+        entry.environment = environment(of: entry, &reader)
         if let directory = reader.string("workingDirectory") { entry.workingDirectory = directory }
         entry.places["name"] = member.keyPosition
         for key in ["command", "jobs", "workingDirectory"] {
@@ -222,7 +224,9 @@ private struct ManifestDraft {
         return address
     }
 
-    private func environment(_ reader: inout ObjectReader) -> [EnvironmentVariable] {
+    private func environment(
+        of entry: Entry, _ reader: inout ObjectReader
+    ) -> [EnvironmentVariable] {
         guard let value = reader.take("env") else { return [] }
         guard let members = value.object else {
             reader.refuse("env", value, mustBe: "an object of texts, such as { \"LANG\": \"C.UTF-8\" }")
@@ -233,9 +237,10 @@ private struct ManifestDraft {
             let name = "\(reader.name("env")).\(member.key.harmless)"
             if !EnvironmentVariable.isName(member.key) {
                 reader.complain("\(name) is no name of a variable: letters, digits and \"_\"", atKeyOf: member)
-            } else if Plan.ownVariables.contains(member.key) {
+            } else if Plan.sets(member.key, for: entry.kind) {
                 reader.complain("\(name) is set by the supervisor itself; remove it", atKeyOf: member)
             } else if let text = member.value.string, !text.utf8.contains(0) {
+                guard reader.checkVariable(member, text, entry.settings) else { continue }
                 variables.append(EnvironmentVariable(member.key, text))
             } else {
                 reader.complain("\(name) must be a text, found \(member.value.shown)", at: member.value)

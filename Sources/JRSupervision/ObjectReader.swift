@@ -10,6 +10,12 @@ struct ObjectReader {
     let position: Position
     private(set) var problems: [ManifestProblem] = []
     private var allowed: [String] = []
+    /// Allowed, but too many to be listed.
+    private var unlisted: Set<String> = []
+    /// What to say of them in a list of what is allowed.
+    var others: String?
+    /// What to write instead of keys that do not belong here but mean something elsewhere.
+    var hints: [String: String] = [:]
 
     init(_ members: [LocatedJSON.Member], path: String, position: Position) {
         self.members = members
@@ -43,19 +49,27 @@ struct ObjectReader {
 
     /// Notes that the key may be here, and gives its value.
     mutating func take(_ key: String) -> LocatedJSON? {
-        if !allowed.contains(key) { allowed.append(key) }
+        if !allowed.contains(key), !unlisted.contains(key) { allowed.append(key) }
         return value(key)
+    }
+
+    /// Notes that the key may be here, without naming it in lists of what is allowed.
+    mutating func allowUnlisted(_ key: String) {
+        unlisted.insert(key)
     }
 
     /// Called last: what is left over is unknown.
     mutating func finish() {
         let place = path.isEmpty ? "" : " in \(path)"
-        for member in members where !allowed.contains(member.key) && !member.key.hasPrefix("x-") {
+        let known = unlisted.union(allowed)
+        for member in members where !known.contains(member.key) && !member.key.hasPrefix("x-") {
             let hint =
-                if let nearest = Names.nearest(to: member.key, among: allowed) {
+                if let hint = hints[member.key] {
+                    hint
+                } else if let nearest = Names.nearest(to: member.key, among: allowed + unlisted.sorted()) {
                     "did you mean \"\(nearest)\"?"
                 } else {
-                    "allowed: " + allowed.joined(separator: ", ")
+                    "allowed: " + (allowed + (others.map { [$0] } ?? [])).joined(separator: ", ")
                 }
             complain("unknown key \"\(member.key.harmless)\"\(place) (\(hint))", atKey: member.key)
         }

@@ -1,4 +1,5 @@
 import JRBase
+import JRSettings
 
 /// A manifest on a certain machine: every instance with its command line, its environment and what it waits for, in the
 /// order in which they start.
@@ -47,11 +48,22 @@ public struct Plan: Sendable, Equatable {
     public let surroundings: Surroundings
     public let instances: [Instance]
 
-    /// Variables that the supervisor sets and a manifest therefore cannot.
-    public static let ownVariables = [
-        "JR_NAME", "JR_DISTRIBUTORS", "JR_URL", "JR_STORAGE", "JR_JOBS", "JR_CREDIT", "JR_LISTEN", "JR_READY_FD",
-        "JR_LIFE_FD", "JR_INCARNATION", "JR_CACHE", "JR_DRAIN", "JR_RUNTIME", "JR_INSECURE",
+    /// Variables that the supervisor sets for everything, and a manifest therefore cannot.
+    private static let ownVariables = [
+        "JR_NAME", "JR_DISTRIBUTORS", "JR_URL", "JR_READY_FD", "JR_LIFE_FD", "JR_INCARNATION", "JR_RUNTIME",
     ]
+
+    /// Further ones that come from the entries of nodes and distributors. A program may run a node of its own, and sets
+    /// them as it likes.
+    private static let entryVariables = [
+        "JR_STORAGE", "JR_JOBS", "JR_CREDIT", "JR_LISTEN", "JR_CACHE", "JR_DRAIN", "JR_INSECURE",
+    ]
+
+    /// Whether the supervisor sets this variable for entries of this kind.
+    static func sets(_ variable: String, for kind: Entry.Kind) -> Bool {
+        if ownVariables.contains(variable) { return true }
+        return kind != .program && entryVariables.contains(variable)
+    }
 
     /// What children get of the supervisor's environment.
     public static let inheritedVariables = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SWIFT_BACKTRACE"]
@@ -167,6 +179,7 @@ public struct Plan: Sendable, Equatable {
         for name in Plan.inheritedVariables { variables[name] = surroundings.environment[name] }
         if let port = instance.entry.port(of: instance.index) { variables["PORT"] = String(port) }
         for variable in instance.entry.environment { variables[variable.name] = variable.value }
+        for (setting, value) in instance.entry.settings { variables[setting.spec.environment] = value.text }
         variables["JR_NAME"] = instance.name
         variables["JR_INCARNATION"] = String(start.incarnation)
         variables["JR_RUNTIME"] = surroundings.runtimeDirectory

@@ -1,19 +1,16 @@
 import JRCommandLine
 import JRReactor
+import JRSettings
 import JRSystem
 import JobReactor
 
 /// A stand-alone distributor, for applications that cannot embed one.
 let spec = CommandLineSpec(
     program: "jr-distributor", version: "0.1.0", summary: "Take jobs from applications and hand each to a node",
-    options: [
-        .option(
-            "listen", value: "HOST:PORT", "Where to listen; port 0 is any free one", default: "127.0.0.1:5000",
-            environment: "JR_LISTEN"),
-        .option("name", value: "NAME", "What it is called", default: "distributor", environment: "JR_NAME"),
+    options: OptionSpec.settings(of: .distributor, defaults: [.name: "distributor"]) + [
         .flag(
             "insecure", "Allow a listening address that other machines reach: connections are not authenticated",
-            environment: "JR_INSECURE"),
+            environment: "JR_INSECURE")
     ],
     details: """
         Writes READY=1 and its port to the descriptor in JR_READY_FD, and ends when
@@ -28,9 +25,9 @@ func fail(_ text: String, _ code: Int32) -> Never {
     SystemProgram.exit(code)
 }
 
-func readAddress(_ command: ParsedCommand) -> SocketAddress {
+func readAddress(_ text: String, _ command: ParsedCommand) throws(UsageError) -> SocketAddress {
     do throws(SocketAddress.Malformed) {
-        let address = try SocketAddress(parsing: command.value("listen") ?? "127.0.0.1:5000")
+        let address = try SocketAddress(parsing: text)
         if !address.isLoopback, !command.flag("insecure") {
             fail(
                 "\(address) can be reached from other machines, and connections are not authenticated: listen on "
@@ -38,22 +35,23 @@ func readAddress(_ command: ParsedCommand) -> SocketAddress {
         }
         return address
     } catch {
-        fail("--listen: \(error)", 64)
+        throw command.refused(.listen, text, expected: "an address such as 127.0.0.1:5000 (\(error.reason))")
     }
 }
 
-func serve(_ command: ParsedCommand) throws(SystemError) {
+func serve(_ address: SocketAddress, _ values: [Setting: SettingValue]) throws(SystemError) {
     SystemProgram.ignoreBrokenPipes()
-    let address = readAddress(command)
     let reactor = try Reactor(name: "distributor")
     var configuration = Configuration()
+    configuration.alwaysUseSpecifiedNode = values.bool(.alwaysUseSpecifiedNode)
+    configuration.advertise = values.text(.advertise)
     configuration.log = LogHandler(from: .info) { entry in
         _ = Standard.write(Standard.error, "\(entry.level.rawValue): \(entry.text)\n")
     }
     let distributor: Distributor
     do throws(JobReactorError) {
         distributor = try Distributor(
-            command.value("name") ?? "distributor", listen: "\(address)", configuration: configuration, on: reactor)
+            values.text(.name) ?? "distributor", listen: "\(address)", configuration: configuration, on: reactor)
     } catch {
         fail("\(error)", error.exitCode)
     }
@@ -76,8 +74,10 @@ do throws(UsageError) {
     switch try spec.parse(arguments, environment: SystemProgram.environment) {
     case .answer(let text): _ = Standard.write(Standard.output, text)
     case .command(let command):
+        let values = try command.settings(environment: SystemProgram.environment)
+        let address = try readAddress(values.text(.listen) ?? "127.0.0.1:5000", command)
         do throws(SystemError) {
-            try serve(command)
+            try serve(address, values)
         } catch {
             fail("\(error)", 71)
         }

@@ -1,7 +1,9 @@
 import JRBase
 import JRCommandLine
 import JRCore
+import JRSettings
 import JRSystem
+import JRWire
 import JobReactor
 
 /// The command line of `jr-node`, and what it says.
@@ -15,30 +17,7 @@ struct NodeOptions {
 
     static let spec = CommandLineSpec(
         program: "jr-node", version: "0.1.0", summary: "Run the jobs of a job directory for one or more distributors",
-        options: [
-            .option("jobs", value: "DIR", "The job directory", default: "reactor_jobs", environment: "JR_JOBS"),
-            .option(
-                "name", short: "n", value: "NAME", "The node's name, to which its stored jobs belong",
-                default: "node-PID, with storage in memory", environment: "JR_NAME"),
-            .option(
-                "distributors", short: "d", value: "HOST:PORT,...", "The distributors to dial",
-                default: "127.0.0.1:5000", environment: "JR_DISTRIBUTORS"),
-            .option(
-                "storage", short: "s", value: "STORAGE",
-                "memory, or journal:DIR with ?sync=always, ?sync=interval:50ms or ?sync=never", default: "memory",
-                environment: "JR_STORAGE"),
-            .option(
-                "credit", value: "N", "How many jobs may be ready or running here at once", default: "256",
-                environment: "JR_CREDIT"),
-            .option(
-                "cache", value: "DIR", "Where compiled job files are kept", default: JobDirectory.defaultCache,
-                environment: "JR_CACHE"),
-            .option(
-                "program-timeout", value: "DURATION", "The longest an attempt of a program job may take",
-                default: "no limit", environment: "JR_PROGRAM_TIMEOUT"),
-            .option(
-                "drain", value: "DURATION", "How long running jobs may take to end when the node is told to stop",
-                default: "30s", environment: "JR_DRAIN"),
+        options: OptionSpec.settings(of: .node, defaults: [.name: "node-PID, with storage in memory"]) + [
             .option(
                 "compile-only", value: "OUT",
                 "Write the job directory to OUT, its Swift files compiled, for machines without a compiler, and exit"
@@ -71,29 +50,51 @@ struct NodeOptions {
             } else {
                 command.flag("list") ? .list : .run
             }
-        jobs = command.value("jobs") ?? "reactor_jobs"
-        cache = command.value("cache") ?? JobDirectory.defaultCache
-        drainLimit = try command.value("drain", Durations.parse) ?? .seconds(Int64(30))
-        let storage = try command.value("storage", StorageText.parse) ?? .memory
-        var settings = NodeSettings(name: try Self.name(command, storage, pid))
-        if let credit = try command.value("credit", Self.credit) { settings.credit = credit }
+        let values = try command.settings(environment: environment)
+        jobs = values.text(.jobDirectory) ?? "."
+        cache = values.text(.cache) ?? JobDirectory.defaultCache
+        drainLimit = values.duration(.drain)
+        let storageText = values.text(.storage) ?? "memory"
+        let storage: StorageChoice
+        do {
+            storage = try StorageText.parse(storageText)
+        } catch {
+            throw command.refused(.storage, error.text, expected: error.expected)
+        }
+        let name = try Self.name(values, storage, pid)
         node = NodeConfiguration(
-            settings: settings, storage: storage,
-            distributors: try command.value("distributors", Self.addresses) ?? [.tcp(host: "127.0.0.1", port: 5000)],
+            settings: Self.settings(name, values), storage: storage,
+            distributors: try Self.addresses(values.list(.distributors), command),
             incarnation: environment["JR_INCARNATION"].flatMap { Int($0) } ?? 0)
-        node.programTimeout = try command.value("program-timeout", Durations.parse)
+        node.programTimeout = values.limit(.programTimeout)
+        node.mergesJobItself = values.bool(.mergeJobItselfToArgs)
+        node.slowTurn = values.limit(.slowTurn)
+        node.logsJobs = values.bool(.logJobProcessing)
+        node.logsArguments = values.bool(.logArguments)
+    }
+
+    private static func settings(_ name: String, _ values: [Setting: SettingValue]) -> NodeSettings {
+        var settings = NodeSettings(name: name)
+        settings.credit = values.int(.credit)
+        settings.maxAttempts = values.int(.maxAttempts)
+        settings.retry.base = values.duration(.retryMultiplier)
+        settings.removeDoneJobs = values.bool(.removeDoneJobs)
+        settings.removeCancelledJobs = values.bool(.removeCancelledJobs)
+        settings.removeFailedJobs = values.bool(.removeFailedJobs)
+        settings.retryJobsAtStart = values.bool(.retryJobsAtStart)
+        settings.poisonDeaths = values.int(.poisonDeaths)
+        settings.outcomeLife = values.duration(.outcomeLife)
+        settings.poolJobs = values.int(.poolThreads)
+        settings.programJobs = values.int(.programJobs)
+        settings.scheduledJobs = values.int(.scheduledJobs)
+        settings.scheduledBytes = values.int(.scheduledBytes)
+        return settings
     }
 
     private static func name(
-        _ command: ParsedCommand, _ storage: StorageChoice, _ pid: Int32
+        _ values: [Setting: SettingValue], _ storage: StorageChoice, _ pid: Int32
     ) throws(UsageError) -> String {
-        let given = try command.value("name") { (text: String) throws(ValueError) in
-            guard Names.isValid(text) else {
-                throw ValueError(text, expected: "1 to \(Limits.nameBytes) letters, digits or '_.:-'")
-            }
-            return text
-        }
-        if let given { return given }
+        if let given = values.text(.name) { return given }
         guard storage == .memory else {
             throw UsageError(
                 .other("a node with a journal needs --name (or JR_NAME), to which its stored jobs belong"), verb: nil)
@@ -101,17 +102,14 @@ struct NodeOptions {
         return "node-\(pid)"
     }
 
-    private static func credit(_ text: String) throws(ValueError) -> Int {
-        try Integers.parse(text, in: 1...1_000_000)
-    }
-
-    private static func addresses(_ text: String) throws(ValueError) -> [SocketAddress] {
+    private static func addresses(_ texts: [String], _ command: ParsedCommand) throws(UsageError) -> [SocketAddress] {
         var addresses: [SocketAddress] = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+        for text in texts {
             do {
-                addresses.append(try SocketAddress(parsing: String(part.drop(while: \.isWhitespace))))
+                addresses.append(try SocketAddress(parsing: text))
             } catch {
-                throw ValueError(String(part), expected: "an address such as 127.0.0.1:5000 (\(error.reason))")
+                let expected = "an address such as 127.0.0.1:5000 (\(error.reason))"
+                throw command.refused(.distributors, text, expected: expected)
             }
         }
         return addresses

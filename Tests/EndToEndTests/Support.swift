@@ -25,12 +25,14 @@ enum Programs {
     }
 
     static func start(
-        _ words: [String], in directory: String, input: Int32? = nil, output: Int32, errors: Int32
+        _ words: [String], in directory: String, environment own: [String: String] = [:], input: Int32? = nil,
+        output: Int32, errors: Int32
     ) throws -> Int32 {
         let null = try Files.open("/dev/null", .read)
         var environment = SystemProgram.environment
         environment["JR_URL"] = nil
         environment["SWIFT_BACKTRACE"] = "enable=no"
+        environment.merge(own) { _, new in new }
         return try Processes.spawn(
             SpawnRequest(
                 executable: try path(words[0]), arguments: words,
@@ -39,7 +41,9 @@ enum Programs {
     }
 
     /// Runs a program to its end.
-    static func run(_ words: [String], in directory: String, input: String? = nil) throws -> Finished {
+    static func run(
+        _ words: [String], in directory: String, environment: [String: String] = [:], input: String? = nil
+    ) throws -> Finished {
         let name = directory + "/run-\(JRSystem.SystemRandom.seed())"
         var standardInput: Descriptor?
         if let input {
@@ -52,9 +56,11 @@ enum Programs {
         let errors = try Files.open(name + ".err", .write)
         let pid: Int32
         if let standardInput {
-            pid = try start(words, in: directory, input: standardInput.raw, output: output.raw, errors: errors.raw)
+            pid = try start(
+                words, in: directory, environment: environment, input: standardInput.raw, output: output.raw,
+                errors: errors.raw)
         } else {
-            pid = try start(words, in: directory, output: output.raw, errors: errors.raw)
+            pid = try start(words, in: directory, environment: environment, output: output.raw, errors: errors.raw)
         }
         let status = try Processes.wait(pid: pid)
         return Finished(status: status, output: try text(name + ".out"), errors: try text(name + ".err"))

@@ -172,6 +172,27 @@ struct PlanTests {
         #expect(plan.environment(of: 0, start).contains("JR_LISTEN=127.0.0.1:41000"))
     }
 
+    @Test("B44: an instance gets the settings of its entry as variables, each as one would write it")
+    func settings() throws {
+        let plan = try plan("settings")
+        let start = Plan.Start(incarnation: 1, readyDescriptor: nil, lifeDescriptor: nil, addresses: [:])
+        func variables(_ name: String) -> [String] {
+            let known = ["JR_NAME", "JR_INCARNATION", "JR_RUNTIME", "JR_LISTEN", "JR_STORAGE", "JR_DRAIN", "JR_CACHE"]
+            return plan.positions(named: name).flatMap { plan.environment(of: $0, start) }.filter { text in
+                text.hasPrefix("JR_") && !known.contains { text.hasPrefix($0 + "=") }
+            }
+        }
+        #expect(variables("main") == ["JR_ALWAYS_USE_SPECIFIED_NODE=true", "JR_BACKLOG_BYTES=64MiB"])
+        #expect(
+            variables("worker") == [
+                "JR_CREDIT=16", "JR_HEARTBEAT=1m", "JR_MAX_ATTEMPTS=5", "JR_PASS_ENV=APP_*", "JR_POISON_DEATHS=4",
+                "JR_REMOVE_DONE_JOBS=false", "JR_RETRY_MULTIPLIER=2s500ms", "JR_SLOW_TURN=none",
+                "JR_TEST_COLOUR=blue", "JR_TIMEOUT=30s",
+            ])
+        #expect(variables("plain") == ["JR_RETRY_MULTIPLIER=250ms"])
+        #expect(variables("web") == ["JR_MAX_ATTEMPTS=3"])
+    }
+
     @Test("only some entries bring with them what they depend on")
     func only() throws {
         #expect(try plan("design", only: ["worker"]).instances.map(\.name) == ["main.1", "worker.1", "worker.2"])
