@@ -129,8 +129,9 @@ enum SettingTable {
             .url, .text("an address such as jr://127.0.0.1:5000"), note: "the cluster in .jr",
             [.application, .program], manifest: .supervisor, placeholder: "URL", "Where the distributor listens"),
         SettingSpec(
-            .listen, .address, default: "127.0.0.1:5000", [.application, .distributor], manifest: .place("listen"),
-            "Where to listen; port 0 is any free one"),
+            .listen, .address, note: "127.0.0.1:5000 for a distributor; a node only dials",
+            [.application, .distributor, .node], manifest: .place("listen"),
+            "Where to listen, a node for distributors that dial it; port 0 is any free one"),
         SettingSpec(
             .advertise, .address, note: "where it listens", [.application, .distributor],
             "The address that others are told to dial"),

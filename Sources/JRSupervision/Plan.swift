@@ -62,6 +62,8 @@ public struct Plan: Sendable, Equatable {
     /// Whether the supervisor sets this variable for entries of this kind.
     static func sets(_ variable: String, for kind: Entry.Kind) -> Bool {
         if ownVariables.contains(variable) { return true }
+        // A node may listen as well: only it says where.
+        if case .node = kind, variable == "JR_LISTEN" || variable == "JR_INSECURE" { return false }
         return kind != .program && entryVariables.contains(variable)
     }
 

@@ -41,10 +41,9 @@ extension ObjectReader {
 
     /// What to write instead of a setting's key.
     private static func hint(_ setting: Setting, applies: Bool, _ kind: Entry.Kind) -> String {
+        let variable = "write it as \"env\": { \"\(setting.spec.environment)\": \"…\" }"
         if kind == .program {
-            let variable = setting.spec.environment
-            return Plan.sets(variable, for: kind)
-                ? "the supervisor sets it" : "write it as \"env\": { \"\(variable)\": \"…\" }"
+            return Plan.sets(setting.spec.environment, for: kind) ? "the supervisor sets it" : variable
         }
         if !applies {
             let kinds = setting.spec.scope.intersection([.distributor, .node]).names
@@ -52,6 +51,7 @@ extension ObjectReader {
                 ? "the supervisor sets it" : "it is a setting of a \(kinds.joined(separator: " or a "))"
         }
         switch setting.spec.manifest {
+        case .place(setting.rawValue): return variable
         case .place(let place): return place.contains(" ") ? "it is \(place)" : "here it is \"\(place)\""
         case .key, .supervisor: return "the supervisor sets it"
         }

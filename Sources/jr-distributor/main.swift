@@ -7,7 +7,7 @@ import JobReactor
 /// A stand-alone distributor, for applications that cannot embed one.
 let spec = CommandLineSpec(
     program: "jr-distributor", version: "0.1.0", summary: "Take jobs from applications and hand each to a node",
-    options: OptionSpec.settings(of: .distributor, defaults: [.name: "distributor"]) + [
+    options: OptionSpec.settings(of: .distributor, defaults: [.name: "distributor", .listen: "127.0.0.1:5000"]) + [
         .flag(
             "insecure", "Allow a listening address that other machines reach: connections are not authenticated",
             environment: "JR_INSECURE")

@@ -15,15 +15,22 @@ struct NodeOptions {
         case compile(output: String)
     }
 
+    private static let settings = OptionSpec.settings(
+        of: .node, defaults: [.name: "node-PID, with storage in memory", .listen: "not at all"])
+
+    private static let own: [OptionSpec] = [
+        .flag(
+            "insecure", "Allow a listening address that other machines reach: connections are not authenticated",
+            environment: "JR_INSECURE"),
+        .option(
+            "compile-only", value: "OUT",
+            "Write the job directory to OUT, its Swift files compiled, for machines without a compiler, and exit"),
+        .flag("list", "Load the job directory, print the names of its jobs and exit"),
+    ]
+
     static let spec = CommandLineSpec(
         program: "jr-node", version: "0.1.0", summary: "Run the jobs of a job directory for one or more distributors",
-        options: OptionSpec.settings(of: .node, defaults: [.name: "node-PID, with storage in memory"]) + [
-            .option(
-                "compile-only", value: "OUT",
-                "Write the job directory to OUT, its Swift files compiled, for machines without a compiler, and exit"
-            ),
-            .flag("list", "Load the job directory, print the names of its jobs and exit"),
-        ],
+        options: settings + own,
         details: """
             In the job directory each NAME.swift defines jobs at its top level, and each executable file of any \
             language is a job named by its path without extension (mail/send.py is mail.send). Anything else is \
@@ -64,8 +71,9 @@ struct NodeOptions {
         let name = try Self.name(values, storage, pid)
         node = NodeConfiguration(
             settings: Self.settings(name, values), storage: storage,
-            distributors: try Self.addresses(values.list(.distributors), command),
+            distributors: try Self.addresses(values.list(.distributors), of: .distributors, command),
             incarnation: environment["JR_INCARNATION"].flatMap { Int($0) } ?? 0)
+        node.listen = try Self.listen(values, command)
         node.programTimeout = values.limit(.programTimeout)
         node.mergesJobItself = values.bool(.mergeJobItselfToArgs)
         node.slowTurn = values.limit(.slowTurn)
@@ -102,14 +110,29 @@ struct NodeOptions {
         return "node-\(pid)"
     }
 
-    private static func addresses(_ texts: [String], _ command: ParsedCommand) throws(UsageError) -> [SocketAddress] {
+    private static func listen(
+        _ values: [Setting: SettingValue], _ command: ParsedCommand
+    ) throws(UsageError) -> String? {
+        guard let text = values.text(.listen), let address = try addresses([text], of: .listen, command).first else {
+            return nil
+        }
+        if address.isLoopback || command.flag("insecure") { return text }
+        throw UsageError(
+            .other(
+                "\(address) can be reached from other machines, and connections are not authenticated: listen on "
+                    + "127.0.0.1, or say --insecure if the network keeps strangers out"), verb: nil)
+    }
+
+    private static func addresses(
+        _ texts: [String], of setting: Setting, _ command: ParsedCommand
+    ) throws(UsageError) -> [SocketAddress] {
         var addresses: [SocketAddress] = []
         for text in texts {
             do {
                 addresses.append(try SocketAddress(parsing: text))
             } catch {
                 let expected = "an address such as 127.0.0.1:5000 (\(error.reason))"
-                throw command.refused(.distributors, text, expected: expected)
+                throw command.refused(setting, text, expected: expected)
             }
         }
         return addresses

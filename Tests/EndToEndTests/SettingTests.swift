@@ -47,6 +47,18 @@ struct ProgramSettingTests {
         #expect(run.errors.hasPrefix("jr-distributor: JR_LISTEN: 'x[y:1' is not an address"), "\(run.errors)")
     }
 
+    @Test("a node that others could reach without authentication does not start unless that is asked for")
+    func open() throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "jr-settings-")
+        defer { try? Files.removeTree(directory) }
+        try Files.makeDirectory(directory + "/reactor_jobs")
+        let run = try Programs.run(["jr-node", "--listen", "0.0.0.0:0"], in: directory)
+        #expect(run.status == .exited(64))
+        #expect(run.errors.contains("0.0.0.0:0 can be reached from other machines"), "\(run.errors)")
+        let list = try Programs.run(["jr-node", "--listen", "0.0.0.0:0", "--insecure", "--list"], in: directory)
+        #expect(list.status == .exited(0), "\(list.errors)")
+    }
+
     @Test("jr-supervisor check says what is wrong with a manifest's settings, each at its place")
     func check() throws {
         let directory = try Files.makeTemporaryDirectory(prefix: "jr-settings-")

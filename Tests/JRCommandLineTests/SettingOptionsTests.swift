@@ -28,7 +28,7 @@ import Testing
         let names = Self.spec.options.compactMap(\.setting)
         #expect(names == Setting.applying(to: .node))
         #expect(names.contains(.jobDirectory) && names.contains(.removeDoneJobs))
-        #expect(!names.contains(.listen) && !names.contains(.backlogJobs) && !names.contains(.url))
+        #expect(!names.contains(.advertise) && !names.contains(.backlogJobs) && !names.contains(.url))
         #expect(Self.spec.options.first { $0.name == "jobs" }?.defaultText == "reactor_jobs")
         #expect(Self.spec.options.first { $0.name == "name" }?.defaultText == "node-PID")
         #expect(Self.spec.options.first { $0.name == "remove-done-jobs" }?.choices == ["true", "false"])

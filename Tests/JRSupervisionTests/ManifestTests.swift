@@ -189,6 +189,8 @@ struct PlanTests {
                 "JR_REMOVE_DONE_JOBS=false", "JR_RETRY_MULTIPLIER=2s500ms", "JR_SLOW_TURN=none",
                 "JR_TEST_COLOUR=blue", "JR_TIMEOUT=30s",
             ])
+        let plain = try #require(plan.positions(named: "plain").first)
+        #expect(plan.environment(of: plain, start).contains("JR_LISTEN=127.0.0.1:0"))
         #expect(variables("plain") == ["JR_RETRY_MULTIPLIER=250ms"])
         #expect(variables("web") == ["JR_MAX_ATTEMPTS=3"])
     }
