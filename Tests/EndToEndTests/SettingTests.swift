@@ -75,4 +75,17 @@ struct ProgramSettingTests {
             said.contains(":2:26: error: unknown key \"maxAttemts\" in nodes.worker (did you mean \"maxAttempts\"?)"))
         #expect(said.contains(":2:61: error: nodes.worker.removeDoneJobs must be true or false, found \"no\""))
     }
+
+    @Test("B33, B44: the attempts that a manifest allows are made, and no more")
+    func attempts() throws {
+        let jobs = try Files.makeTemporaryDirectory(prefix: "jr-jobs-")
+        defer { try? Files.removeTree(jobs) }
+        let script = "#!/bin/sh\necho $JR_ATTEMPT >> \(jobs)/.attempts\nexit 1\n"
+        try Files.write(jobs + "/fail.sh", Array(script.utf8), mode: 0o755)
+        let cluster = try Cluster(jobs: jobs, settings: #""maxAttempts": 3, "retryMultiplier": 0.01,"#)
+        try cluster.up()
+        let enqueued = try cluster.jr(["enqueue", "fail", "--wait"])
+        #expect(enqueued.status != .exited(0), "\(enqueued.output)")
+        #expect(try Programs.text(jobs + "/.attempts") == "1\n2\n3\n")
+    }
 }

@@ -75,13 +75,14 @@ enum Programs {
 final class Cluster {
     let directory: String
 
-    init(jobs: String = Programs.root + "/Examples/reactor_jobs") throws {
+    /// - Parameter settings: further keys of the nodes, each with a comma after it.
+    init(jobs: String = Programs.root + "/Examples/reactor_jobs", settings: String = "") throws {
         directory = try Files.makeTemporaryDirectory(prefix: "jr-e2e-")
         let manifest = """
             {
               "name": "test",
               "distributors": { "main": { "listen": "127.0.0.1:0" } },
-              "nodes": { "worker": { "count": 2, "distributors": ["main"], "jobs": "\(jobs)",
+              "nodes": { "worker": { \(settings) "count": 2, "distributors": ["main"], "jobs": "\(jobs)",
                                      "storage": { "kind": "journal", "sync": "always" }, "ready": "120s" } }
             }
             """
