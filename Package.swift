@@ -74,7 +74,9 @@ let testTargets: [Target] = [
     tests("JRSystemTests", ["JRSystem", "JRBase"]),
     tests("JRReactorTests", ["JRReactor", "JRSystem", "JRBase"]),
     tests("JRStorageTests", ["JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
-    tests("JobReactorTests", ["JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
+    tests(
+        "JobReactorTests",
+        ["JRSettings", "JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
     tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),

@@ -1,5 +1,6 @@
 import JRBase
 import JRCore
+package import JRSettings
 import JRSystem
 import JRWire
 import Synchronization
@@ -12,6 +13,8 @@ import Synchronization
 ///
 /// A new one is read from the environment (`JR_MAX_ATTEMPTS=3`), so that a program needs no code for what is set from
 /// outside. `docs/configuration.md` lists every setting with its names, default and limits.
+///
+/// What is wrong in the environment is thrown by whatever is started with the configuration.
 public struct Configuration: Sendable {
     // MARK: Who and where
 
@@ -27,15 +30,18 @@ public struct Configuration: Sendable {
     public var advertise: String?
     /// Where nodes keep their jobs.
     public var storage = StorageChoice.memory
-    /// The job directory of `jr-node` and of nodes that are told to use one.
+    /// The job directory of `jr-node`.
     public var jobDirectory = "reactor_jobs"
-    /// For storage in Redis; ``redisURL`` wins over the other two.
+    /// Where compiled job files are kept.
+    public var cache = JobDirectory.defaultCache
+    /// The machine of the Redis server, for storage there.
     public var redisHost = "localhost"
+    /// The port of the Redis server.
     public var redisPort = 6379
+    /// The Redis server in one text, instead of ``redisHost`` and ``redisPort``.
     public var redisURL: String?
-
-    /// Given by a supervisor: rises with each start of the same node.
-    var incarnation = 0
+    /// How often a silent connection says that it lives; after three that are missed the other side counts as gone.
+    public var heartbeat = Duration.seconds(5)
 
     // MARK: How jobs run
 
@@ -53,19 +59,37 @@ public struct Configuration: Sendable {
     public var alwaysUseSpecifiedNode = false
     /// Whether a job that is complete is forgotten.
     public var removeDoneJobs = true
+    /// Whether a job that was cancelled is forgotten.
     public var removeCancelledJobs = true
+    /// Whether a job that has failed is forgotten, and so cannot be retried by hand.
     public var removeFailedJobs = false
     /// The longest that an attempt may take, unless its job says otherwise; nil is for ever.
     public var timeout: Duration?
-    /// Jobs that a node may hold ready or running.
-    public var credit = 256
-    /// Attempts at once on the thread pool, and as programs.
-    public var poolJobs = 20
-    public var programJobs = 4
-    /// A synchronous body that holds the reactor longer than this is named in the log; nil for never.
-    public var slowTurn: Duration? = .milliseconds(100)
+    /// How long an attempt whose time is over has to end by itself.
+    public var cancelGrace = Duration.seconds(5)
+    /// The longest that an attempt of a program may take; nil is for ever.
+    public var programTimeout: Duration?
+    /// How long the end of a job is kept for an application that does not come for it.
+    public var outcomeLife = Duration.seconds(86_400)
     /// How long running jobs may take to end when a program is told to stop.
     public var drain = Duration.seconds(30)
+
+    // MARK: How much
+
+    /// Jobs that a node may hold ready or running.
+    public var credit = 256
+    /// Attempts at once on the thread pool.
+    public var poolThreads = 20
+    /// Attempts at once as programs.
+    public var programJobs = 4
+    /// Jobs that a node keeps for a later time; past them it refuses more.
+    public var scheduledJobs = Limits.scheduledJobs
+    /// Bytes of their arguments.
+    public var scheduledBytes = Limits.scheduledBytes
+    /// Jobs that wait in a distributor; past them an enqueue is refused as `backlog_full`.
+    public var backlogJobs = Limits.backlogJobs
+    /// Bytes of their arguments.
+    public var backlogBytes = Limits.backlogBytes
 
     // MARK: Logs
 
@@ -75,6 +99,15 @@ public struct Configuration: Sendable {
     public var logJobProcessing = true
     /// Whether those entries show the arguments.
     public var logArguments = false
+    /// A body that holds the reactor longer than this is named in the log; nil for never.
+    public var slowTurn: Duration? = .milliseconds(100)
+
+    // MARK: Reading
+
+    /// Given by a supervisor: rises with each start of the same node.
+    var incarnation = 0
+    /// What was wrong in the environment.
+    var problems: [String] = []
 
     /// As the environment of this process says.
     public init() {
@@ -83,10 +116,46 @@ public struct Configuration: Sendable {
 
     /// As an environment says; what it does not say has its default.
     public init(environment: [String: String]) {
-        name = environment["JR_NAME"]
-        distributors = environment["JR_DISTRIBUTORS"].map { $0.split(separator: ",").map(String.init) } ?? []
-        url = environment["JR_URL"]
+        let (values, problems) = Setting.read(environment: environment)
+        self.init(values)
+        self.problems += problems.map(\.description)
         incarnation = environment["JR_INCARNATION"].flatMap { Int($0) } ?? 0
+    }
+
+    /// With these settings; the others have their defaults.
+    package init(_ values: [Setting: SettingValue]) {
+        for setting in Setting.allCases {
+            guard let value = values[setting] else { continue }
+            do {
+                try apply(setting, value)
+            } catch {
+                problems.append("\(error)")
+            }
+        }
+    }
+
+    /// Sets one by its key, from text as the environment and manifests have it.
+    ///
+    ///     try JR.config.set("maxAttempts", to: "3")
+    ///
+    /// - Throws: ``JobReactorError`` with code `configuration`: a key that is none, with the nearest one, or a value that
+    ///   is not allowed, with what is.
+    public mutating func set(_ key: String, to text: String) throws(JobReactorError) {
+        do throws(SettingError) {
+            let setting = try Setting.named(key)
+            try apply(setting, try setting.parse(text))
+        } catch {
+            throw JobReactorError(
+                .configuration, what: "the configuration was not changed", why: "\(error)", exitCode: 78)
+        }
+    }
+
+    /// Throws what was wrong in the environment, if anything was.
+    func check() throws(JobReactorError) {
+        guard !problems.isEmpty else { return }
+        throw JobReactorError(
+            .configuration, what: "the settings in the environment are wrong", why: problems.joined(separator: "; "),
+            exitCode: 78)
     }
 
     /// The settings of a node's engine.
@@ -100,8 +169,11 @@ public struct Configuration: Sendable {
         settings.removeFailedJobs = removeFailedJobs
         settings.retryJobsAtStart = retryJobsAtStart
         settings.poisonDeaths = poisonDeaths
-        settings.poolJobs = poolJobs
+        settings.outcomeLife = Interval(outcomeLife)
+        settings.poolJobs = poolThreads
         settings.programJobs = programJobs
+        settings.scheduledJobs = scheduledJobs
+        settings.scheduledBytes = scheduledBytes
         return settings
     }
 }

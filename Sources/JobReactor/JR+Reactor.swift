@@ -85,9 +85,13 @@ extension JR {
         }
     }
 
-    /// Notes the distributors of a node that was started: a program that has nothing else enqueues there.
-    static func note(distributors: [SocketAddress]) {
-        state.withLock { if $0.nodeDistributors.isEmpty { $0.nodeDistributors = distributors } }
+    /// Notes the distributors of a node that was started on the shared reactor: a program that has nothing else, such as
+    /// one whose job files call `JR.enqueue`, enqueues there.
+    static func note(distributors: [SocketAddress], on reactor: Reactor) {
+        state.withLock { state in
+            guard state.reactor === reactor, state.nodeDistributors.isEmpty else { return }
+            state.nodeDistributors = distributors
+        }
     }
 }
 

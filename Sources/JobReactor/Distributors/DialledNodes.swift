@@ -4,7 +4,9 @@ import JRSystem
 
 /// The nodes that a distributor dials. One connection serves a pair: where the node has dialled as well and its
 /// connection is the one that stays, no further call is made until that one ends.
-struct DialledNodes {
+///
+/// A class, because a dialler reports its failures while it is told to dial.
+final class DialledNodes {
     private struct Entry {
         var dialler: Dialler
         var link: LinkID?
@@ -17,29 +19,29 @@ struct DialledNodes {
 
     private var entries: [SocketAddress: Entry] = [:]
 
-    mutating func add(_ dialler: Dialler, for address: SocketAddress) {
+    func add(_ dialler: Dialler, for address: SocketAddress) {
         entries[address] = Entry(dialler: dialler)
     }
 
     /// True once for each absence, so that it is told once.
-    mutating func isFirstFailure(_ address: SocketAddress) -> Bool {
+    func isFirstFailure(_ address: SocketAddress) -> Bool {
         guard entries[address]?.hasFailed == false else { return false }
         entries[address]?.hasFailed = true
         return true
     }
 
-    mutating func opened(_ link: LinkID, by address: SocketAddress) {
+    func opened(_ link: LinkID, by address: SocketAddress) {
         entries[address]?.link = link
     }
 
-    mutating func greeted(_ link: LinkID, _ name: String) {
+    func greeted(_ link: LinkID, _ name: String) {
         guard let address = entries.first(where: { $0.value.link == link })?.key else { return }
         entries[address]?.name = name
         entries[address]?.hasFailed = false
         entries[address]?.dialler.succeeded()
     }
 
-    mutating func closed(_ link: LinkID, node: String?, isThereStill: Bool, _ reason: String, on loop: Loop) {
+    func closed(_ link: LinkID, node: String?, isThereStill: Bool, _ reason: String, on loop: Loop) {
         for (address, entry) in entries {
             if entry.link == link {
                 entries[address]?.link = nil
@@ -52,7 +54,7 @@ struct DialledNodes {
         }
     }
 
-    mutating func stop(on loop: Loop) {
+    func stop(on loop: Loop) {
         for entry in entries.values { entry.dialler.stop(on: loop) }
         entries = [:]
     }

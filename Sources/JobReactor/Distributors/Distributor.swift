@@ -37,6 +37,7 @@ public final class Distributor: JobQueue, Sendable {
         _ name: String = "distributor", listen: String? = nil, advertise: String? = nil, nodes: [String] = [],
         configuration: Configuration = JR.config, on reactor: Reactor? = nil
     ) throws(JobReactorError) {
+        try configuration.check()
         let found = try JR.reactor(reactor)
         var dialled: [SocketAddress] = []
         for node in nodes { dialled.append(contentsOf: try Addresses.parse(node)) }

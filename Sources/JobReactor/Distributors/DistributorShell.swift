@@ -8,6 +8,7 @@ import JRWire
 final class DistributorShell: PeerLinkOwner {
     private let loop: Loop
     private let log: LogHandler?
+    private let heartbeat: Interval
     private var engine: DistributorEngine
     private var links: [LinkID: PeerLink] = [:]
     /// Applications in this process, reached without a socket.
@@ -15,14 +16,17 @@ final class DistributorShell: PeerLinkOwner {
     private var nextLink = 1
     private var isTurnPlanned = false
     private var listener: Listener?
-    private var dialled = DialledNodes()
+    private let dialled = DialledNodes()
     /// Itself, while it listens.
     private var whileRunning: DistributorShell?
 
     init(name: String, _ configuration: Configuration, on loop: Loop) {
         self.loop = loop
         log = configuration.log
-        engine = DistributorEngine(name: name, session: .fresh(at: loop.now.wall))
+        heartbeat = Interval(configuration.heartbeat)
+        engine = DistributorEngine(
+            name: name, session: .fresh(at: loop.now.wall), backlogJobs: configuration.backlogJobs,
+            backlogBytes: configuration.backlogBytes)
         engine.alwaysUsesSpecifiedNode = configuration.alwaysUseSpecifiedNode
     }
 
@@ -54,10 +58,16 @@ final class DistributorShell: PeerLinkOwner {
         }
     }
 
+    private var hello: Hello {
+        var hello = engine.hello
+        hello.heartbeat = heartbeat
+        return hello
+    }
+
     @discardableResult
     private func opened(_ connection: Connection) -> LinkID? {
         let id = newLink()
-        links[id] = PeerLink(connection, id: id, hello: engine.hello, owner: self, on: loop)
+        links[id] = PeerLink(connection, id: id, hello: hello, owner: self, on: loop)
         return id
     }
 

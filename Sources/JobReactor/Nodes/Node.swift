@@ -96,7 +96,7 @@ public final class Node: Sendable {
             return !isStarted
         }
         guard isFirst else { return }
-        JR.note(distributors: configuration.distributors)
+        JR.note(distributors: configuration.distributors, on: reactor)
         let (configuration, socket) = (configuration, socket)
         shell.start(on: reactor) { [self] loop in
             NodeShell(configuration, on: loop) { [self] event in

@@ -26,6 +26,8 @@ public struct NodeConfiguration: Sendable {
     /// Whether each attempt's beginning and end is logged, at the level `debug`, and its arguments with them.
     public var logsJobs = true
     public var logsArguments = false
+    /// How often a silent connection says that the node lives.
+    public var heartbeat = Interval.seconds(5)
     public var log: LogHandler?
 
     public init(
@@ -42,6 +44,7 @@ public struct NodeConfiguration: Sendable {
 
     /// As a configuration says.
     init(_ configuration: Configuration, name: String, registry: JobRegistry) throws(JobReactorError) {
+        try configuration.check()
         var distributors: [SocketAddress] = []
         for text in configuration.distributors { distributors += try Addresses.parse(text) }
         self.init(
@@ -53,36 +56,8 @@ public struct NodeConfiguration: Sendable {
         slowTurn = configuration.slowTurn.map { Interval($0) }
         logsJobs = configuration.logJobProcessing
         logsArguments = configuration.logArguments
-    }
-}
-
-/// Where a node keeps its jobs.
-public enum StorageChoice: Sendable, Equatable {
-    /// Nothing on disk: jobs do not outlive the node.
-    case memory
-    /// An append-only file of our own in this directory.
-    case journal(directory: String, sync: Sync)
-
-    /// When a journal makes what was written reach the disk.
-    public enum Sync: Sendable, Equatable {
-        /// Before anything is acknowledged.
-        case always
-        /// At most this long after it was written: a power cut takes what is younger.
-        case interval(Interval)
-        /// When the operating system likes.
-        case never
-    }
-
-    func make() -> any JobStorage {
-        switch self {
-        case .memory: MemoryStorage()
-        case .journal(let directory, let sync):
-            switch sync {
-            case .always: JournalStorage(directory: directory, sync: .always)
-            case .interval(let interval): JournalStorage(directory: directory, sync: .interval(interval))
-            case .never: JournalStorage(directory: directory, sync: .never)
-            }
-        }
+        heartbeat = Interval(configuration.heartbeat)
+        programTimeout = configuration.programTimeout.map { Interval($0) }
     }
 }
 

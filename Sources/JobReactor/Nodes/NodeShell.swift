@@ -73,10 +73,16 @@ final class NodeShell: PeerLinkOwner {
         }
     }
 
+    private var hello: Hello {
+        var hello = engine.hello
+        hello.heartbeat = configuration.heartbeat
+        return hello
+    }
+
     private func opened(_ connection: Connection, by dialler: Dialler?) {
         let id = LinkID(nextLink)
         nextLink += 1
-        links[id] = PeerLink(connection, id: id, hello: engine.hello, owner: self, on: loop)
+        links[id] = PeerLink(connection, id: id, hello: hello, owner: self, on: loop)
         diallers[id] = dialler
     }
 
