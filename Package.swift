@@ -76,7 +76,7 @@ let testTargets: [Target] = [
     tests("JRStorageTests", ["JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
     tests(
         "JobReactorTests",
-        ["JRSettings", "JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
+        ["JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
     tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),

@@ -7,7 +7,7 @@ import Synchronization
 extension JR {
     /// The reactor that everything shares which was given none: made and started on a thread of its own when it is
     /// first wanted.
-    static func reactor(_ given: Reactor? = nil) throws(JobReactorError) -> Reactor {
+    package static func reactor(_ given: Reactor? = nil) throws(JobReactorError) -> Reactor {
         if let given { return given }
         return try state.withLock { state throws(JobReactorError) in
             if let reactor = state.reactor { return reactor }

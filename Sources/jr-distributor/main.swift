@@ -42,9 +42,7 @@ func readAddress(_ text: String, _ command: ParsedCommand) throws(UsageError) ->
 func serve(_ address: SocketAddress, _ values: [Setting: SettingValue]) throws(SystemError) {
     SystemProgram.ignoreBrokenPipes()
     let reactor = try Reactor(name: "distributor")
-    var configuration = Configuration()
-    configuration.alwaysUseSpecifiedNode = values.bool(.alwaysUseSpecifiedNode)
-    configuration.advertise = values.text(.advertise)
+    var configuration = Configuration(values)
     configuration.log = LogHandler(from: .info) { entry in
         _ = Standard.write(Standard.error, "\(entry.level.rawValue): \(entry.text)\n")
     }

@@ -58,45 +58,26 @@ struct NodeOptions {
                 command.flag("list") ? .list : .run
             }
         let values = try command.settings(environment: environment)
-        jobs = values.text(.jobDirectory) ?? "."
-        cache = values.text(.cache) ?? JobDirectory.defaultCache
-        drainLimit = values.duration(.drain)
+        var configuration = Configuration(values)
+        configuration.distributors = values.list(.distributors)
         let storageText = values.text(.storage) ?? "memory"
-        let storage: StorageChoice
         do {
-            storage = try StorageText.parse(storageText)
+            configuration.storage = try StorageChoice(parsing: storageText)
         } catch {
             throw command.refused(.storage, error.text, expected: error.expected)
         }
-        let name = try Self.name(values, storage, pid)
-        node = NodeConfiguration(
-            settings: Self.settings(name, values), storage: storage,
-            distributors: try Self.addresses(values.list(.distributors), of: .distributors, command),
-            incarnation: environment["JR_INCARNATION"].flatMap { Int($0) } ?? 0)
-        node.listen = try Self.listen(values, command)
-        node.programTimeout = values.limit(.programTimeout)
-        node.mergesJobItself = values.bool(.mergeJobItselfToArgs)
-        node.slowTurn = values.limit(.slowTurn)
-        node.logsJobs = values.bool(.logJobProcessing)
-        node.logsArguments = values.bool(.logArguments)
-    }
-
-    private static func settings(_ name: String, _ values: [Setting: SettingValue]) -> NodeSettings {
-        var settings = NodeSettings(name: name)
-        settings.credit = values.int(.credit)
-        settings.maxAttempts = values.int(.maxAttempts)
-        settings.retry.base = values.duration(.retryMultiplier)
-        settings.removeDoneJobs = values.bool(.removeDoneJobs)
-        settings.removeCancelledJobs = values.bool(.removeCancelledJobs)
-        settings.removeFailedJobs = values.bool(.removeFailedJobs)
-        settings.retryJobsAtStart = values.bool(.retryJobsAtStart)
-        settings.poisonDeaths = values.int(.poisonDeaths)
-        settings.outcomeLife = values.duration(.outcomeLife)
-        settings.poolJobs = values.int(.poolThreads)
-        settings.programJobs = values.int(.programJobs)
-        settings.scheduledJobs = values.int(.scheduledJobs)
-        settings.scheduledBytes = values.int(.scheduledBytes)
-        return settings
+        for text in configuration.distributors { _ = try Self.address(text, of: .distributors, command) }
+        configuration.listen = try Self.listen(values, command)
+        jobs = configuration.jobDirectory
+        cache = configuration.cache
+        drainLimit = Interval(configuration.drain)
+        let name = try Self.name(values, configuration.storage, pid)
+        do {
+            node = try NodeConfiguration(configuration, name: name, registry: .shared)
+        } catch {
+            throw UsageError(.other("\(error)"), verb: nil)
+        }
+        node.incarnation = environment["JR_INCARNATION"].flatMap { Int($0) } ?? 0
     }
 
     private static func name(
@@ -110,12 +91,12 @@ struct NodeOptions {
         return "node-\(pid)"
     }
 
+    /// The address is tried here, so that the message names what it was given under.
     private static func listen(
         _ values: [Setting: SettingValue], _ command: ParsedCommand
     ) throws(UsageError) -> String? {
-        guard let text = values.text(.listen), let address = try addresses([text], of: .listen, command).first else {
-            return nil
-        }
+        guard let text = values.text(.listen) else { return nil }
+        let address = try address(text, of: .listen, command)
         if address.isLoopback || command.flag("insecure") { return text }
         throw UsageError(
             .other(
@@ -123,47 +104,14 @@ struct NodeOptions {
                     + "127.0.0.1, or say --insecure if the network keeps strangers out"), verb: nil)
     }
 
-    private static func addresses(
-        _ texts: [String], of setting: Setting, _ command: ParsedCommand
-    ) throws(UsageError) -> [SocketAddress] {
-        var addresses: [SocketAddress] = []
-        for text in texts {
-            do {
-                addresses.append(try SocketAddress(parsing: text))
-            } catch {
-                let expected = "an address such as 127.0.0.1:5000 (\(error.reason))"
-                throw command.refused(setting, text, expected: expected)
-            }
-        }
-        return addresses
-    }
-}
-
-/// `memory`, `journal:DIR` or `journal:DIR?sync=always|never|interval:50ms`.
-enum StorageText {
-    static func parse(_ text: String) throws(ValueError) -> StorageChoice {
-        if text == "memory" { return .memory }
-        let expected = "memory, or journal:DIR with ?sync=always, ?sync=interval:50ms or ?sync=never"
-        guard text.hasPrefix("journal:") else { throw ValueError(text, expected: expected) }
-        let parts = text.dropFirst("journal:".count).split(separator: "?", omittingEmptySubsequences: false)
-        guard let directory = parts.first, !directory.isEmpty, parts.count <= 2 else {
-            throw ValueError(text, expected: expected)
-        }
-        let question = parts.count == 2 ? String(parts[1]) : "sync=always"
-        guard question.hasPrefix("sync=") else { throw ValueError(text, expected: expected) }
-        return .journal(
-            directory: String(directory), sync: try sync(String(question.dropFirst("sync=".count)), expected))
-    }
-
-    /// The interval's length may be left out.
-    private static func sync(_ text: String, _ expected: String) throws(ValueError) -> StorageChoice.Sync {
-        switch text {
-        case "always": return .always
-        case "never": return .never
-        case "interval": return .interval(.milliseconds(50))
-        default:
-            guard text.hasPrefix("interval:") else { throw ValueError(text, expected: expected) }
-            return .interval(try Durations.parse(String(text.dropFirst("interval:".count))))
+    private static func address(
+        _ text: String, of setting: Setting, _ command: ParsedCommand
+    ) throws(UsageError) -> SocketAddress {
+        do {
+            return try SocketAddress(parsing: text)
+        } catch {
+            let expected = "an address such as 127.0.0.1:5000 (\(error.reason))"
+            throw command.refused(setting, text, expected: expected)
         }
     }
 }

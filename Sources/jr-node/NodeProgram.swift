@@ -26,7 +26,8 @@ final class NodeProgram: Sendable {
     private init(_ options: NodeOptions, environment: [String: String]) throws {
         self.options = options
         self.environment = environment
-        reactor = try Reactor(name: "jr-node")
+        // The shared one: what job files enqueue with `JR.enqueue` goes where this node's jobs come from.
+        reactor = try JR.reactor()
         node = try Node(options.node, on: reactor)
     }
 
@@ -95,8 +96,8 @@ final class NodeProgram: Sendable {
     // MARK: Running
 
     /// The reactor has a thread of its own: the main thread stays free for what jobs isolate to the main actor.
-    private func run() async throws(SystemError) -> Int32 {
-        try reactor.start { [self] loop in
+    private func run() async -> Int32 {
+        reactor.execute { [self] loop in
             do throws(SystemError) {
                 try SupervisedProcess.onEnd(loop, environment: environment) { [self] _, reason in drain(reason) }
             } catch {

@@ -43,7 +43,7 @@ public struct NodeConfiguration: Sendable {
     }
 
     /// As a configuration says.
-    init(_ configuration: Configuration, name: String, registry: JobRegistry) throws(JobReactorError) {
+    package init(_ configuration: Configuration, name: String, registry: JobRegistry) throws(JobReactorError) {
         try configuration.check()
         var distributors: [SocketAddress] = []
         for text in configuration.distributors { distributors += try Addresses.parse(text) }
