@@ -48,7 +48,8 @@ let shells: [Target] = [
 
 let programs: [Target] = [
     program("jr", ["JobReactor", "JRCommandLine", "JRJSON", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
-    // Compiled job files are loaded into jr-node and call the library inside it: the executable must export its symbols.
+    // Compiled job files are loaded into jr-node and call the library inside it: the executable must export its
+    // symbols.
     program(
         "jr-node",
         [

@@ -138,8 +138,8 @@ public struct Configuration: Sendable {
     ///
     ///     try JR.config.set("maxAttempts", to: "3")
     ///
-    /// - Throws: ``JobReactorError`` with code `configuration`: a key that is none, with the nearest one, or a value that
-    ///   is not allowed, with what is.
+    /// - Throws: ``JobReactorError`` with code `configuration`: a key that is none, with the nearest one, or a value
+    ///   that is not allowed, with what is.
     public mutating func set(_ key: String, to text: String) throws(JobReactorError) {
         do throws(SettingError) {
             let setting = try Setting.named(key)

@@ -85,8 +85,8 @@ extension JR {
         }
     }
 
-    /// Notes the distributors of a node that was started on the shared reactor: a program that has nothing else, such as
-    /// one whose job files call `JR.enqueue`, enqueues there.
+    /// Notes the distributors of a node that was started on the shared reactor: a program that has nothing else, such
+    /// as one whose job files call `JR.enqueue`, enqueues there.
     static func note(distributors: [SocketAddress], on reactor: Reactor) {
         state.withLock { state in
             guard state.reactor === reactor, state.nodeDistributors.isEmpty else { return }

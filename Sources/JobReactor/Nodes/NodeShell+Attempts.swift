@@ -30,7 +30,8 @@ extension NodeShell {
     private static let timePerTurn = Interval.milliseconds(2)
 
     func runReady() {
-        let start = loop.now.instant
+        // Not the start of the turn: a node whose turn comes late in it has the same time as the others.
+        let start = loop.refreshNow().instant
         for count in 1...Self.runsPerTurn {
             guard let order = engine.nextRun(at: loop.now) else { return }
             run(order)
