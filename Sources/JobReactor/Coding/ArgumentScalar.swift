@@ -127,6 +127,39 @@ extension WallTime: ArgumentScalar {
     func argument(at depth: Int) -> Value { .date(self) }
 }
 
+/// Seconds and attoseconds by name. Its own coding is two halves of a 128-bit integer, of which an int cannot hold the
+/// lower one from some nine seconds on.
+extension Duration: ArgumentScalar {
+    static var wanted: String { "a map of seconds and attoseconds, or a number of seconds" }
+    private static let second: Int128 = 1_000_000_000_000_000_000
+
+    /// A number of seconds counts too, for arguments that are written by hand.
+    init(argument value: Value) throws(CodingProblem) {
+        switch value {
+        case .map(let members):
+            guard case .int(let seconds)? = members["seconds"], case .int(let rest)? = members["attoseconds"] else {
+                throw .misfit(found: "a map of other names", wanted: Self.wanted)
+            }
+            self.init(attoseconds: Int128(seconds) * Self.second + Int128(rest))
+        case .int(let seconds): self.init(attoseconds: Int128(seconds) * Self.second)
+        case .double(let seconds):
+            guard let attoseconds = Int128(exactly: (seconds * 1e18).rounded()) else {
+                throw .misfit(found: "\(seconds)", wanted: Self.wanted)
+            }
+            self.init(attoseconds: attoseconds)
+        case .null, .bool, .string, .bytes, .date, .array: throw Self.misfit(value)
+        }
+    }
+
+    func argument(at depth: Int) throws(CodingProblem) -> Value {
+        let (seconds, rest) = attoseconds.quotientAndRemainder(dividingBy: Self.second)
+        let members = [
+            "seconds": try Int128(seconds).argument(at: depth), "attoseconds": try Int128(rest).argument(at: depth),
+        ]
+        return try Value.map(members).argument(at: depth)
+    }
+}
+
 extension [UInt8]: ArgumentScalar {
     static var wanted: String { "bytes" }
 

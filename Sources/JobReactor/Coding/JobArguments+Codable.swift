@@ -5,7 +5,8 @@ public import JRWire
 ///
 /// The properties are the names, and each has the nearest kind of ``Value``: `WallTime` is a date, `[UInt8]` and
 /// Foundation's `Data` are bytes, integers of any width are ints, `Float` and `Double` are doubles (also infinite ones
-/// and NaN). Foundation's `Date` is what it encodes itself as, a double: seconds since 2001; prefer `WallTime`.
+/// and NaN), a `Duration` is a map of `seconds` and `attoseconds`. Foundation's `Date` is what it encodes itself as, a
+/// double: seconds since 2001; prefer `WallTime`.
 ///
 ///     struct SendEmail: Codable { var to: String, copies: Int?, at: WallTime }
 ///     let args = try JobArguments(encoding: SendEmail(to: "a@example.org", copies: nil, at: date))
@@ -14,8 +15,8 @@ extension JobArguments {
     /// What `value` encodes as, which must have names: a struct, a class, a dictionary with strings as keys, an enum
     /// with associated values. A type without properties is no arguments.
     ///
-    /// Throws ``JobReactorError/Code/invalidJob`` for anything else, for an integer beyond `Int64`, for values that nest
-    /// deeper than 32, and when the type's own encoding throws. May be called on any thread.
+    /// Throws ``JobReactorError/Code/invalidJob`` for anything else, for an integer beyond `Int64`, for values that
+    /// nest deeper than 32, and when the type's own encoding throws. May be called on any thread.
     public init(encoding value: some Encodable) throws(JobReactorError) {
         let encoded: Value
         do {
@@ -36,7 +37,7 @@ extension JobArguments {
     ///
     /// Numbers are taken as they are meant: an integer also from a whole double, a `Double` from an int. A bool is only
     /// a bool. `WallTime` also reads an RFC 3339 string, `[UInt8]` an array of ints or a Base64 string, which is what
-    /// dates and bytes are in JSON.
+    /// dates and bytes are in JSON; a `Duration` also reads a number of seconds.
     ///
     /// Throws ``JobReactorError/Code/invalidArguments``, with the name, what was found there and what is wanted. May be
     /// called on any thread.
@@ -74,8 +75,8 @@ extension Value {
     }
 }
 
-/// In arguments a value is itself. Other coders, such as Foundation's for JSON, have it in their own form: dates are RFC
-/// 3339 strings, bytes are Base64 strings. Neither is guessed back from a string, and a whole double may come back as
+/// In arguments a value is itself. Other coders, such as Foundation's for JSON, have it in their own form: dates are
+/// RFC 3339 strings, bytes are Base64 strings. Neither is guessed back from a string, and a whole double may come back as
 /// an int, as such coders do not tell them apart.
 extension Value: Codable {
     public init(from decoder: any Decoder) throws {

@@ -88,6 +88,14 @@ struct CodingErrorTests {
             text(.double(.nan), Int.self)
                 == "the value does not fit Int: it is nan, not an int. Give it an int [invalid_arguments]")
         #expect(
+            text(.double(1e30), Duration.self) == """
+                the value does not fit Duration: it is 1e+30, not a map of seconds and attoseconds, or a number of \
+                seconds. Give it a map of seconds and attoseconds, or a number of seconds [invalid_arguments]
+                """)
+        for wrong: Value in [.double(.nan), .double(-.infinity), "1s", ["seconds": 1], nil] {
+            #expect(text(wrong, Duration.self) != nil)
+        }
+        #expect(
             text([1, -1], [UInt].self) == """
                 the value does not fit Array<UInt>: '[1]' is -1, not an int of 0 or more. \
                 Give it an int of 0 or more as '[1]' [invalid_arguments]

@@ -29,7 +29,9 @@ struct CodingTests {
         WallTime(milliseconds: 12), Value.null, Value.array([1, "2"]), Samples.Colour.green, [1, nil, 3], [Data([1])],
         [[WallTime(milliseconds: 1)]], Int?.none, Int??.some(.some(1)), Date(timeIntervalSinceReferenceDate: 0.1),
         Interval.seconds(1), Set([UInt8(9)]), ContiguousArray<UInt8>([1, 2]), [[UInt8]()], [Samples.Nothing()],
-        [Int128(-1)], UInt128(1),
+        [Int128(-1)], UInt128(1), Duration.zero, Duration.seconds(10), Duration(attoseconds: -1),
+        [Duration.seconds(-3_600)],
+        ContinuousClock.now, 1...3, Duration.seconds(Int64.max),
     ]
 
     @Test("B12: a single value of any Codable type comes out as it went in", arguments: scalars)
@@ -112,6 +114,8 @@ struct CodingTests {
         #expect(try Value.double(0x1p63).decode(UInt64.self) == 1 << 63)
         #expect(try Value.int(3).decode(Double.self) == 3)
         #expect(try Value.int(-3).decode(Float.self) == -3)
+        #expect(try Value.int(-2).decode(Duration.self) == .seconds(-2))
+        #expect(try Value.double(0.25).decode(Duration.self) == .milliseconds(250))
         #expect(try Value.double(1e-60).decode(Float.self) == 0)
     }
 
