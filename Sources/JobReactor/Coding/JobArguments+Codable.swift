@@ -76,8 +76,8 @@ extension Value {
 }
 
 /// In arguments a value is itself. Other coders, such as Foundation's for JSON, have it in their own form: dates are
-/// RFC 3339 strings, bytes are Base64 strings. Neither is guessed back from a string, and a whole double may come back as
-/// an int, as such coders do not tell them apart.
+/// RFC 3339 strings, bytes are Base64 strings. Neither is guessed back from a string, and a whole double may come back
+/// as an int, as such coders do not tell them apart.
 extension Value: Codable {
     public init(from decoder: any Decoder) throws {
         if let decoder = decoder as? ArgumentDecoder {
