@@ -31,8 +31,8 @@ public final class Loop {
     private var spareBuffers: [[UInt8]] = []
     private var signalRoutes: [SignalRoute] = []
     private var isStopping = false
-    private(set) lazy var pool = WorkerPool(name: reactor.name)
-    /// Runs tasks on the threads of the pool, at most 20 at once.
+    private(set) lazy var pool = WorkerPool(name: reactor.name, limit: reactor.poolThreads)
+    /// Runs tasks on the threads of the pool.
     public private(set) lazy var poolExecutor = PoolExecutor(pool)
     private var completions = SlotMap<(Loop) -> Void>()
     private var sliceWatches: [(limit: Interval, report: (Loop, Interval) -> Void)] = []
@@ -137,7 +137,8 @@ public final class Loop {
 
     // MARK: Work that blocks
 
-    /// Runs `work` on a thread of the pool, of which there are at most 20, and then `then` on the loop with its result.
+    /// Runs `work` on a thread of the pool, of which there are at most ``Reactor/poolThreads``, and then `then` on the
+    /// loop with its result.
     ///
     /// Work waits its turn when all threads are busy. When the loop stops first, `then` is not called.
     public func offload<Result: Sendable>(

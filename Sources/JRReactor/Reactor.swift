@@ -13,6 +13,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     // SAFETY: other threads reach `inbox`, which is locked, `life`, which is too, and atomics. `loop` is written by the
     // loop's thread only, while `loopThread` does not name it, and read only by the thread that `loopThread` names.
     public let name: String
+    /// The most threads for work that blocks, at once.
+    public let poolThreads: Int
 
     private let poller: Poller
     private let wakeCounter: Descriptor
@@ -45,10 +47,14 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The word in epoll's user data that means "look into the inbox": no handle has this index.
     static let wakeWord = UInt64.max
 
-    /// - Parameter name: of the thread, for ``start(_:)``; the system shows 15 bytes of it.
+    /// - Parameters:
+    ///   - name: of the thread, for ``start(_:)``; the system shows 15 bytes of it.
+    ///   - poolThreads: the most threads for work that blocks, at once; each ends when it had nothing to do for a
+    ///     while.
     /// - Throws: `EMFILE` or `ENFILE` without descriptors, `ENOSYS` on Linux before 5.11.
-    public init(name: String) throws(SystemError) {
+    public init(name: String, poolThreads: Int = 20) throws(SystemError) {
         self.name = name
+        self.poolThreads = poolThreads
         poller = try Poller()
         wakeCounter = try IO.eventCounter()
         try poller.add(wakeCounter.raw, .read, data: Self.wakeWord)

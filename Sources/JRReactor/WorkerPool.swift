@@ -20,11 +20,13 @@ final class WorkerPool: Sendable {
     private let name: String
     private let state = Monitor(State())
 
-    static let threadCount = 20
+    private let limit: Int
     private static let idleTime = Interval.seconds(Int64(10))
 
-    init(name: String) {
+    /// - Parameter limit: the most threads at once.
+    init(name: String, limit: Int) {
         self.name = name
+        self.limit = max(1, limit)
     }
 
     /// How many threads there are.
@@ -35,7 +37,7 @@ final class WorkerPool: Sendable {
         let (isTaken, needsThread) = state.updateForOne { state in
             if state.isClosed { return (false, false) }
             state.work.append(work)
-            let needsThread = state.work.count > state.threads - state.busy && state.threads < Self.threadCount
+            let needsThread = state.work.count > state.threads - state.busy && state.threads < limit
             if needsThread { state.threads += 1 }
             return (true, needsThread)
         }

@@ -12,7 +12,7 @@ extension JR {
         return try state.withLock { state throws(JobReactorError) in
             if let reactor = state.reactor { return reactor }
             do throws(SystemError) {
-                let reactor = try Reactor(name: "job-reactor")
+                let reactor = try Reactor(name: "job-reactor", poolThreads: state.configuration.poolThreads)
                 try reactor.start { _ in }
                 state.reactor = reactor
                 return reactor
@@ -31,7 +31,7 @@ extension JR {
                     why: "JR.run, or something that was started before, has begun it", mend: "Start things inside it")
             }
             do throws(SystemError) {
-                let reactor = try Reactor(name: "job-reactor")
+                let reactor = try Reactor(name: "job-reactor", poolThreads: state.configuration.poolThreads)
                 state.reactor = reactor
                 return reactor
             } catch {

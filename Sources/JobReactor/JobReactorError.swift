@@ -10,14 +10,27 @@ public struct JobReactorError: Error, Sendable, Equatable, CustomStringConvertib
             description = word
         }
 
+        /// The distributor holds as many jobs as it may.
         public static let backlogFull = Code("backlog_full")
+        /// A name, options or arguments that no node would take.
         public static let invalidJob = Code("invalid_job")
+        /// The last attempt failed.
         public static let jobFailed = Code("job_failed")
+        /// The job was cancelled, by itself or from outside.
         public static let jobCancelled = Code("job_cancelled")
+        /// Nobody by that id: it was never enqueued, or has ended and is forgotten.
+        public static let notFound = Code("not_found")
+        /// A question or wish that makes no sense now, such as to retry a job that runs.
+        public static let invalidRequest = Code("invalid_request")
+        /// Something that is needed is not there: a distributor, a free port.
         public static let unavailable = Code("unavailable")
+        /// A storage that cannot be used.
         public static let storageFailed = Code("storage_failed")
+        /// A storage that another process uses.
         public static let storageLocked = Code("storage_locked")
+        /// A storage that was damaged.
         public static let storageCorrupt = Code("storage_corrupt")
+        /// A setting that is wrong or missing.
         public static let configuration = Code("configuration")
     }
 

@@ -47,6 +47,7 @@ struct NodeOptions {
     var action: Action
     var jobs: String
     var cache: String
+    var configuration: Configuration
     var node: NodeConfiguration
     var drainLimit: Interval
 
@@ -77,6 +78,7 @@ struct NodeOptions {
         } catch {
             throw UsageError(.other("\(error)"), verb: nil)
         }
+        self.configuration = configuration
         node.incarnation = environment["JR_INCARNATION"].flatMap { Int($0) } ?? 0
     }
 

@@ -27,6 +27,7 @@ final class NodeProgram: Sendable {
         self.options = options
         self.environment = environment
         // The shared one: what job files enqueue with `JR.enqueue` goes where this node's jobs come from.
+        JR.config = options.configuration
         reactor = try JR.reactor()
         node = try Node(options.node, on: reactor)
     }

@@ -118,6 +118,41 @@ struct NodeProgramTests {
         #expect(try started.wait() == .exited(0))
     }
 
+    @Test("B4, B10: a job file has every form of a job, and what it enqueues with JR goes to the node's distributor")
+    func jobFiles() async throws {
+        let harness = try Harness()
+        try folder.write(
+            "jobs/forms.swift",
+            """
+            import JobReactor
+
+            struct Double: ResultJob {
+                var number: Int
+
+                func run(_ context: JobContext) async throws -> Int { number * 2 }
+            }
+
+            job(Double.self)
+
+            job("parent") { args, context in
+                let number = args["number"]?.int ?? 0
+                args["first"] = .int(Int64(try await JR.enqueue(Double(number: number)).value))
+                args["second"] = .int(Int64(try await context.enqueue(Double(number: number + 1)).value))
+            }
+
+            jobCallback("parent") { args, context in
+                args["node"] = .string(context.node)
+            }
+            """)
+        let started = try Started(
+            node, ["--jobs", "\(folder.path)/jobs", "--name", "worker", "--distributors", "\(harness.address)"], folder)
+        #expect(try started.readiness() == "READY=1 recovered=0/0\n", "\((try? folder.read("log")) ?? "")")
+        let args = try await harness.distributor.enqueue("parent", ["number": 20]).value
+        #expect(args == ["number": 20, "first": 40, "second": 42, "node": "worker"])
+        try Processes.signal(pid: started.pid, Signals.terminate)
+        #expect(try started.wait() == .exited(0))
+    }
+
     @Test("a node whose supervisor is gone ends by itself, and so it is without any distributor")
     func life() throws {
         try folder.write("jobs/tool", "#!/bin/sh\n", mode: 0o755)
