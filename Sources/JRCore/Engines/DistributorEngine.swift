@@ -55,10 +55,12 @@ public struct DistributorEngine: Sendable {
     var clientSessions: [LinkID: JobID] = [:]
     /// Jobs that were stored lately, and where: a repeated enqueue of the same id gets the same answer.
     var recent = RecentJobs(limit: 65_536)
+    /// Jobs that were cancelled here lately: an application that missed this and enqueues one again is told.
+    var cancelled = RecentJobs(limit: 65_536)
     /// From where each outcome that was passed on came, until it is acknowledged or one of the two goes.
     var outcomeSources: [OutcomeKey: OutcomeSource] = [:]
     var questions = Questions()
-    public private(set) var counters = DistributorCounters()
+    public internal(set) var counters = DistributorCounters()
 
     private var actions: [LinkAction] = []
     /// Receipts of this turn, sent as one message each at its end.
@@ -185,8 +187,8 @@ public struct DistributorEngine: Sendable {
         case .reply(0, let result): outcomesFollow(result, from: link)
         case .reply(let number, let result):
             if let answer = questions.replied(number, from: link, result) { finish(answer) }
-        case .replyFailure(let number, _, _):
-            if let answer = questions.replied(number, from: link, nil) { finish(answer) }
+        case .replyFailure(let number, let code, let text):
+            if let answer = questions.failed(number, from: link, code, text) { finish(answer) }
         case .failure: break
         case .hello, .receipt, .job: unexpected(message, link)
         }
@@ -209,6 +211,7 @@ public struct DistributorEngine: Sendable {
             note(request, .stored, node: node)
             return
         }
+        if cancelled.node(of: request.id) != nil { return tellCancelled(request) }
         if let problem = request.problem(at: now.wall) {
             send(link, .refusal(id: request.id, code: .invalidJob, text: problem))
             return
@@ -300,7 +303,7 @@ public struct DistributorEngine: Sendable {
         }
     }
 
-    private mutating func forget(_ handle: Handle) {
+    mutating func forget(_ handle: Handle) {
         takeOffTheWire(handle)
         guard let job = jobs.remove(handle) else { return }
         router.leave(job.route)
@@ -390,7 +393,7 @@ public struct DistributorEngine: Sendable {
         receipts[receipt, default: []].append(request.id)
     }
 
-    private mutating func flushReceipts() {
+    mutating func flushReceipts() {
         for receipt in receiptOrder {
             guard let ids = receipts[receipt], let client = clients[receipt.client] else { continue }
             let text = receipt.route >= 0 ? router.reasonToWait(receipt.route) : ""

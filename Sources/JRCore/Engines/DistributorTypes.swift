@@ -11,6 +11,7 @@ public struct DistributorCounters: Sendable, Equatable {
     public var maybeDuplicate = 0
     public var outcomes = 0
     public var outcomesWithoutClient = 0
+    public var cancelled = 0
 }
 
 /// The last ids that were stored, and by which node; the oldest goes when there are too many.

@@ -17,8 +17,12 @@ extension NodeEngine {
             jobs[handle]?.record.startedAt = now.wall
             counters.started += 1
             guard let job = jobs[handle] else { continue }
-            return RunOrder(
-                attempt: AttemptID(job: handle, serial: nextSerial), lane: lane, record: job.record, origin: job.origin)
+            let attempt = AttemptID(job: handle, serial: nextSerial)
+            if let timeout = job.record.request.options.timeout ?? settings.timeout {
+                let timer = Timer.timeout(attempt, after: timeout)
+                jobs[handle]?.deadline = timers.insert(timer, at: now.instant + timeout)
+            }
+            return RunOrder(attempt: attempt, lane: lane, record: job.record, origin: job.origin)
         }
         return nil
     }
@@ -28,11 +32,19 @@ extension NodeEngine {
         let handle = attempt.job
         guard case .running(attempt.serial, let lane)? = jobs[handle]?.phase else {
             counters.staleAnswers += 1
+            if let lane = overdue.removeValue(forKey: attempt.serial) { ready.ended(lane) }
             return
         }
         ready.ended(lane)
+        settle(handle, result, at: now)
+    }
+
+    /// What follows from the end of an attempt.
+    mutating func settle(_ handle: Handle, _ result: AttemptResult, at now: Now) {
+        let result = judged(bounded(result, of: handle), of: handle)
         jobs[handle]?.record.deaths = 0
-        switch bounded(result, of: handle) {
+        if endedAsRequested(handle, result, at: now) { return }
+        switch result {
         case .success(let arguments): succeeded(handle, arguments, at: now)
         case .failure(let error, let arguments, let feedback, let isFinal):
             failed(handle, error, arguments: arguments, feedback: feedback, isFinal: isFinal, at: now)
@@ -66,24 +78,26 @@ extension NodeEngine {
 
     /// Makes ready what is due, forgets what nobody came for.
     public mutating func timersFired(at now: Now) {
-        while let (_, timer) = timers.popDue(at: now.instant) {
-            switch timer {
-            case .due(let handle): due(handle)
+        while let (timer, value) = timers.popDue(at: now.instant) {
+            switch value {
+            case .due(let handle): due(handle, timer: timer)
             case .expiry(let handle):
                 guard case .ended? = jobs[handle]?.phase else { continue }
                 jobs[handle]?.record.outcomes.removeAll()
                 settle(handle)
+            case .timeout(let attempt, let limit): timedOut(attempt, after: limit, at: now)
+            case .grace(let attempt): giveUp(attempt, at: now)
             }
         }
         if let retry = storageRetry, retry <= now.instant { storageRetry = nil }
     }
 
     /// No attempt is made before the end of the last one is stored: while storage is full, retries wait.
-    mutating func due(_ handle: Handle) {
-        guard let job = jobs[handle], case .scheduled = job.phase else { return }
-        if job.isDirty { return afterCommit.append(.due(handle)) }
+    mutating func due(_ handle: Handle, timer: Handle) {
+        guard let job = jobs[handle], job.phase == .scheduled(timer: timer) else { return }
+        if job.isDirty { return afterCommit.append(.due(handle, timer: timer)) }
         if let number = commitUnderWay?.number, number == job.batch {
-            commitUnderWay?.after.append(.due(handle))
+            commitUnderWay?.after.append(.due(handle, timer: timer))
             return
         }
         countScheduled(handle, -1)
@@ -137,9 +151,13 @@ extension NodeEngine {
         at now: Now
     ) {
         discharge(handle)
+        let isToBeForgotten = jobs[handle]?.record.isDestroyRequested == true
         jobs[handle]?.record.status = status
+        jobs[handle]?.record.isCancelRequested = false
+        jobs[handle]?.record.isDestroyRequested = false
         jobs[handle]?.record.endedAt = now.wall
         jobs[handle]?.record.due = nil
+        if isToBeForgotten { return erase(handle) }
         let ending: JobOutcome.Ending =
             switch status {
             case .complete: .complete
@@ -168,10 +186,18 @@ extension NodeEngine {
             JobOutcome(
                 id: record.id, run: run, ending: ending, arguments: arguments, error: error, attempt: record.attempt,
                 node: settings.name, client: record.request.client, isFinal: isFinal))
-        // A periodic job whose application is away keeps the latest few.
-        if record.outcomes.count >= 16 { jobs[handle]?.record.outcomes.removeFirst() }
+        // A periodic job whose application is away keeps the latest few, and not more than fit a record.
+        var kept = record.outcomes.count + 1
+        var bytes = record.outcomes.reduce(arguments.count) { $0 + $1.arguments.count }
+        for oldest in record.outcomes where kept > Self.mostOutcomes || bytes > Limits.argumentBytes {
+            kept -= 1
+            bytes -= oldest.arguments.count
+            jobs[handle]?.record.outcomes.removeFirst()
+        }
         afterCommit.append(.outcome(handle, run: run))
     }
+
+    static let mostOutcomes = 16
 
     mutating func acknowledged(_ key: OutcomeKey) {
         defer { if let client = resends.acknowledged(key) { sendMoreOutcomes(of: client) } }

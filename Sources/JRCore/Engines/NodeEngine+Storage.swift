@@ -54,7 +54,7 @@ extension NodeEngine {
         let again = afterCommit
         afterCommit = []
         for action in batch.after {
-            guard case .received(let handle, let link) = action else {
+            guard case .received(let handle, let link) = action, jobs[handle]?.phase == .storing else {
                 if case .removed = action {} else { afterCommit.append(action) }
                 continue
             }
@@ -84,7 +84,8 @@ extension NodeEngine {
             guard let job = jobs[handle] else { return }
             counters.stored += 1
             noteStored(job.record.id, for: link)
-            start(handle, at: now)
+            // It may have been cancelled meanwhile.
+            if job.phase == .storing { start(handle, at: now) }
         case .storedBefore(let id, let link):
             if handles[id] != nil || finished.node(of: id) != nil {
                 noteStored(id, for: link)
@@ -100,12 +101,19 @@ extension NodeEngine {
             for outcome in job.record.outcomes where outcome.run <= run {
                 for link in links { actions.append(.send(link, .ended(outcome))) }
             }
-        case .due(let handle): due(handle)
+        case .due(let handle, let timer): due(handle, timer: timer)
         case .removed(let handle):
             guard let job = jobs[handle], job.phase == .removing else { return }
             jobs.remove(handle)
             handles[job.record.id] = nil
-            finished.insert(job.record.id, node: settings.name)
+            finished.insert(job.record.id, node: job.record.status.rawValue)
+        case .reply(let number, let result, let link):
+            guard windows.isOpen(link) else { return }
+            switch result {
+            case .value(let value): actions.append(.send(link, .reply(number: number, result: value)))
+            case .failure(let code, let text):
+                actions.append(.send(link, .replyFailure(number: number, code: code, text: text)))
+            }
         case .recovered: isRecovered = true
         }
     }
@@ -163,7 +171,7 @@ extension NodeEngine {
             // A record that was stored during an attempt says so itself, and has counted it.
             let isInProgress = found.record.status == .inProgress
             if found.wasRunning || isInProgress, died(handle, counted: isInProgress, at: now) { continue }
-            if settings.retryJobsAtStart { start(handle, at: now) }
+            if settings.retryJobsAtStart { start(handle, at: now) } else { jobs[handle]?.phase = .parked }
         }
         afterCommit.append(.recovered)
     }
@@ -187,6 +195,11 @@ extension NodeEngine {
         record.due = now.wall
         jobs[handle]?.record = record
         markDirty(handle)
+        if record.isCancelRequested || record.isDestroyRequested {
+            countScheduled(handle, -1)
+            endCancelled(handle, at: now)
+            return true
+        }
         let isPoison = record.deaths >= settings.poisonDeaths
         let isLast = record.attempt >= record.request.options.maxAttempts ?? settings.maxAttempts
         guard isPoison || isLast else {

@@ -17,6 +17,8 @@ public struct NodeEngine: Sendable {
         case storing
         case scheduled(timer: Handle)
         case ready
+        /// Found at start and left alone: it runs when somebody says so.
+        case parked
         case running(serial: UInt64, lane: Lane)
         /// Ended, and kept for its outcome or for people; nil where nothing will expire.
         case ended(expiry: Handle?)
@@ -40,11 +42,23 @@ public struct NodeEngine: Sendable {
         /// It has changed since the last batch that it was in.
         var isDirty = false
         var batch = 0
+        /// Of an attempt that may not last for ever: when it is told to stop, and then when it is given up.
+        var deadline: Handle?
+        /// Its attempt was told to stop because it took so long.
+        var timedOutAfter: Interval?
     }
 
     enum Timer: Sendable {
         case due(Handle)
         case expiry(Handle)
+        case timeout(AttemptID, after: Interval)
+        case grace(AttemptID)
+    }
+
+    /// What is answered to someone who changes jobs.
+    enum Answer: Sendable, Equatable {
+        case value(Value)
+        case failure(RefusalCode, String)
     }
 
     /// What waits for a commit.
@@ -53,8 +67,9 @@ public struct NodeEngine: Sendable {
         case storedBefore(JobID, for: LinkID)
         case outcome(Handle, run: Int)
         /// Its time came before what its last attempt left was stored.
-        case due(Handle)
+        case due(Handle, timer: Handle)
         case removed(Handle)
+        case reply(UInt32, Answer, to: LinkID)
         case recovered
     }
 
@@ -91,6 +106,9 @@ public struct NodeEngine: Sendable {
     public internal(set) var recovery = RecoveryReport()
     public internal(set) var counters = NodeCounters()
     var actions: [LinkAction] = []
+    var cancellations: [Cancellation] = []
+    /// Attempts that were given up and have not ended: they still take a place of their lane.
+    var overdue: [UInt64: Lane] = [:]
 
     public init(settings: NodeSettings, session: JobID, incarnation: Int, promise: String, lanes: [String: Lane]) {
         self.settings = settings
@@ -125,6 +143,13 @@ public struct NodeEngine: Sendable {
     public var isDrained: Bool {
         isDraining && ready.runningCount == 0 && commitUnderWay == nil && dirty.isEmpty && afterCommit.isEmpty
             && !(runsReadyWhileDraining && ready.readyCount > 0)
+    }
+
+    /// The attempts to stop since the last call. The shell asks at the end of a turn, and tells of each of them how it
+    /// ended with ``attemptEnded(_:_:at:)`` as of any other.
+    public mutating func takeCancellations() -> [Cancellation] {
+        defer { cancellations.removeAll(keepingCapacity: true) }
+        return cancellations
     }
 
     // MARK: Links
@@ -186,7 +211,7 @@ public struct NodeEngine: Sendable {
         case .outcomesReceived(let keys):
             for key in keys { acknowledged(key) }
         case .request(let number, let verb, let parameters):
-            answer(number, verb, parameters, to: link)
+            answer(number, verb, parameters, to: link, at: now)
         case .heartbeat, .draining, .failure: break
         case .hello, .enqueue, .receipt, .refusal, .stored, .grant, .ended, .reply, .replyFailure:
             let word = String(describing: message).prefix { $0 != "(" }

@@ -3,7 +3,8 @@ import JRWire
 
 /// Questions that a distributor passes on.
 extension NodeEngine {
-    mutating func answer(_ number: UInt32, _ verb: String, _ parameters: [String: Value], to link: LinkID) {
+    mutating func answer(_ number: UInt32, _ verb: String, _ parameters: [String: Value], to link: LinkID, at now: Now)
+    {
         let result: Value
         switch verb {
         case "outcomes":
@@ -15,6 +16,9 @@ extension NodeEngine {
             let record = id.flatMap { handles[$0] }.flatMap { jobs[$0]?.record }
             result = record.map { .map($0.row(node: settings.name)) } ?? .null
         case "stats": result = statistics
+        case "cancel", "retry", "destroy":
+            change(number, verb, parameters, for: link, at: now)
+            return
         default:
             let text = "node '\(settings.name)' does not know the question '\(verb)'"
             actions.append(.send(link, .replyFailure(number: number, code: .invalidRequest, text: text)))
@@ -69,8 +73,9 @@ extension NodeEngine {
             "completed": .int(Int64(counters.completed)), "failedAttempts": .int(Int64(counters.failedAttempts)),
             "failed": .int(Int64(counters.failed)), "cancelled": .int(Int64(counters.cancelled)),
             "duplicates": .int(Int64(counters.duplicates)), "refused": .int(Int64(counters.refused)),
-            "recovered": .int(Int64(recovery.jobs)), "retriedAtStart": .int(Int64(recovery.retried)),
-            "poisoned": .int(Int64(recovery.poisoned)), "promise": .string(promise),
+            "timedOut": .int(Int64(counters.timedOut)), "recovered": .int(Int64(recovery.jobs)),
+            "retriedAtStart": .int(Int64(recovery.retried)), "poisoned": .int(Int64(recovery.poisoned)),
+            "promise": .string(promise),
         ]
     }
 }

@@ -13,6 +13,10 @@ public struct NodeSettings: Sendable, Equatable {
     public var removeCancelledJobs = true
     public var removeFailedJobs = false
     public var retryJobsAtStart = true
+    /// The longest that an attempt may take, for jobs that do not say so themselves; nil is as long as it likes.
+    public var timeout: Interval?
+    /// How long an attempt that took too long has to end before its failure no longer waits for it.
+    public var cancelGrace = Interval.seconds(Int64(5))
     /// Deaths of the node during a job's attempts, in a row, after which the job is failed as poison.
     public var poisonDeaths = 3
     /// How long an outcome is kept for an application that does not come for it.
@@ -53,6 +57,21 @@ public struct RunOrder: Sendable {
     public var record: JobRecord
     /// The distributor that sent the job; nil when it was found in storage.
     public var origin: LinkID?
+}
+
+/// Why an attempt is to stop.
+public enum CancelReason: Sendable, Hashable {
+    /// Somebody cancelled or destroyed the job. It ends when the attempt does, however long that takes.
+    case requested
+    /// The attempt took too long. What it ends with within ``NodeSettings/cancelGrace`` counts as its failure, or as
+    /// its success after all; later it is ignored.
+    case timedOut(after: Interval)
+}
+
+/// An attempt that the shell is to stop, as far as it can.
+public struct Cancellation: Sendable, Hashable {
+    public var attempt: AttemptID
+    public var reason: CancelReason
 }
 
 /// How an attempt ended, with the arguments as encoded MessagePack.
@@ -104,4 +123,5 @@ public struct NodeCounters: Sendable, Equatable {
     public var duplicates = 0
     public var refused = 0
     public var staleAnswers = 0
+    public var timedOut = 0
 }

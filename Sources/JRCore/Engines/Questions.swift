@@ -10,6 +10,8 @@ struct Questions: Sendable {
         var parameters: [String: Value]
         var waitingFor: Set<LinkID>
         var answers: [Value] = []
+        /// What the last node that could not answer said.
+        var failure: (code: RefusalCode, text: String)?
     }
 
     private var pending: [UInt32: Pending] = [:]
@@ -28,6 +30,13 @@ struct Questions: Sendable {
         guard pending[number]?.waitingFor.remove(node) != nil else { return nil }
         if let answer, answer != .null { pending[number]?.answers.append(answer) }
         return pending[number]?.waitingFor.isEmpty == true ? pending.removeValue(forKey: number) : nil
+    }
+
+    mutating func failed(
+        _ number: UInt32, from node: LinkID, _ code: RefusalCode, _ text: String
+    ) -> Pending? {
+        if pending[number]?.waitingFor.contains(node) == true { pending[number]?.failure = (code, text) }
+        return replied(number, from: node, nil)
     }
 
     mutating func nodeClosed(_ node: LinkID) -> [Pending] {
@@ -68,20 +77,25 @@ extension DistributorEngine {
         switch verb {
         case "nodes":
             send(client, .reply(number: number, result: .array(nodeRows)))
-        case "list", "show", "stats":
-            let nodes = router.nodes.keys.sorted()
-            let question = Questions.Pending(
-                client: client, clientNumber: number, verb: verb, parameters: parameters, waitingFor: Set(nodes))
-            if nodes.isEmpty { return finish(question) }
-            let inner = questions.add(question)
-            for node in nodes { send(node, .request(number: inner, verb: verb, parameters: parameters)) }
+        case "list", "show", "stats": askNodes(client, number, verb, parameters)
+        case "cancel", "retry", "destroy": change(client, number, verb, parameters)
         default:
             send(
                 client,
                 .replyFailure(
                     number: number, code: .invalidRequest,
-                    text: "this distributor does not know the question '\(verb)'; it knows list, nodes, show, stats"))
+                    text: "this distributor does not know the question '\(verb)'; it knows cancel, "
+                        + "destroy, list, nodes, retry, show, stats"))
         }
+    }
+
+    mutating func askNodes(_ client: LinkID, _ number: UInt32, _ verb: String, _ parameters: [String: Value]) {
+        let nodes = router.nodes.keys.sorted()
+        let question = Questions.Pending(
+            client: client, clientNumber: number, verb: verb, parameters: parameters, waitingFor: Set(nodes))
+        if nodes.isEmpty { return finish(question) }
+        let inner = questions.add(question)
+        for node in nodes { send(node, .request(number: inner, verb: verb, parameters: parameters)) }
     }
 
     mutating func finish(_ question: Questions.Pending) {
@@ -95,6 +109,7 @@ extension DistributorEngine {
             result = .array(rows.rows)
         case "show":
             result = question.answers.first ?? waitingRow(question.parameters) ?? .null
+        case "cancel", "retry", "destroy": return finishChange(question)
         default:
             result = ["distributor": statistics, "nodes": .array(question.answers)]
         }
@@ -121,6 +136,7 @@ extension DistributorEngine {
             "sent": .int(Int64(counters.sent)), "resent": .int(Int64(counters.resent)),
             "refused": .int(Int64(counters.refused)), "outcomes": .int(Int64(counters.outcomes)),
             "maybeDuplicate": .int(Int64(counters.maybeDuplicate)),
+            "cancelled": .int(Int64(counters.cancelled)),
         ]
     }
 

@@ -51,6 +51,8 @@ struct Router: Sendable {
         /// Nodes that know the job and are allowed to run it, in the order of their connecting.
         var eligible: [LinkID] = []
         var waiting = Ring<(order: UInt64, job: Handle)>()
+        /// Jobs that left the line from its middle since it was last tidied, at the most.
+        var left = 0
         /// Where to begin among equally loaded nodes, so that they take turns.
         var turn = 0
         /// Jobs of this kind that the distributor holds, waiting or on their way.
@@ -115,6 +117,18 @@ struct Router: Sendable {
 
     mutating func wait(_ job: Handle, order: UInt64, in route: Int) {
         routes[route].waiting.append((order, job))
+    }
+
+    /// Takes what no longer waits out of a line, once that is most of it: so that leaving a line costs no search.
+    mutating func tidy(_ route: Int, waits: (Handle) -> Bool) {
+        routes[route].left += 1
+        guard routes[route].left > 64, routes[route].left > routes[route].waiting.count / 2 else { return }
+        var waiting = Ring<(order: UInt64, job: Handle)>()
+        for position in 0..<routes[route].waiting.count {
+            if let place = routes[route].waiting[position], waits(place.job) { waiting.append(place) }
+        }
+        routes[route].waiting = waiting
+        routes[route].left = 0
     }
 
     mutating func waitAtFront(_ job: Handle, order: UInt64, in route: Int) {

@@ -51,6 +51,10 @@ public struct JobRecord: Sendable, Hashable {
     public var failedAt: WallTime?
     public var endedAt: WallTime?
     public var lastError: String?
+    /// It is to end as cancelled when the attempt that is under way is over.
+    public var isCancelRequested = false
+    /// It is to be forgotten, and nobody told, when the attempt that is under way is over.
+    public var isDestroyRequested = false
     /// Outcomes that the application has not acknowledged, oldest first.
     public var outcomes: [JobOutcome] = []
 

@@ -50,6 +50,8 @@ extension JobRecord {
         if let failedAt { members["failed_at"] = .int(failedAt.milliseconds) }
         if let endedAt { members["ended_at"] = .int(endedAt.milliseconds) }
         if let lastError { members["last_error"] = .string(lastError) }
+        if isCancelRequested { members["cancel"] = true }
+        if isDestroyRequested { members["destroy"] = true }
         return members
     }
 
@@ -66,6 +68,8 @@ extension JobRecord {
         failedAt = Self.time(members["failed_at"])
         endedAt = Self.time(members["ended_at"])
         lastError = members["last_error"]?.string
+        isCancelRequested = members["cancel"]?.bool ?? false
+        isDestroyRequested = members["destroy"]?.bool ?? false
     }
 
     private static func time(_ value: Value?) -> WallTime? {

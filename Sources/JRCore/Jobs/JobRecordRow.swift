@@ -21,6 +21,8 @@ extension JobRecord {
         if !placement.preferred.isEmpty { row["node_wanted"] = .array(placement.preferred.map(Value.string)) }
         if !placement.excluded.isEmpty { row["not_node"] = .array(placement.excluded.map(Value.string)) }
         if placement.isStrict { row["strict"] = true }
+        if let timeout = request.options.timeout { row["timeout"] = .double(timeout.seconds) }
+        if isCancelRequested || isDestroyRequested { row["cancelling"] = true }
         if !outcomes.isEmpty { row["unacknowledged"] = .int(Int64(outcomes.count)) }
         return row
     }
