@@ -5,8 +5,8 @@ enum Spec {
     static let json = OptionSpec.flag("json", "Print JSON: a value, or a line for each row")
 
     static let jr = CommandLineSpec(
-        program: "jr", version: "0.1.0", summary: "Enqueue jobs and look at them",
-        verbs: [enqueue, list, show, nodes, stats],
+        program: "jr", version: "0.1.0", summary: "Enqueue jobs, look at them and change them",
+        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats],
         options: [
             .option(
                 "url", value: "URL",
@@ -57,6 +57,40 @@ enum Spec {
     private static let show = VerbSpec(
         "show", "Show all that is known of a job", arguments: [.required("ID", "The job's id or key")],
         options: [json])
+
+    private static let cancel = VerbSpec(
+        "cancel", "Cancel jobs, whether they wait or run",
+        arguments: [.repeated("ID", "A job's id or key", atLeast: 1)], options: [json],
+        details: """
+            A job that waits never runs. One that runs is told to stop, and ends as
+            cancelled when its attempt does, unless that succeeds.
+
+            Exit codes: 0 done; 1 a job was not found; 69 no distributor.
+            """)
+
+    private static let retry = VerbSpec(
+        "retry", "Run jobs again that failed, or now that wait for their time",
+        arguments: [.repeated("ID", "A job's id or key", atLeast: 1)], options: [json],
+        details: """
+            A failed job, or a cancelled one that is kept, starts anew with its first
+            attempt. One that waits for its time or its next attempt runs at once.
+
+            Exit codes: 0 done; 1 a job was not found, is running or is complete;
+            69 no distributor.
+            """)
+
+    private static let destroy = VerbSpec(
+        "destroy", "Forget jobs, whatever their status; nobody is told",
+        arguments: [.repeated("ID", "A job's id or key")],
+        options: [
+            .option("node", value: "NODE", "All jobs that this node holds and does not run"),
+            .flag("yes", "Do not ask before --node destroys"), json,
+        ],
+        details: """
+            A job that runs is told to stop and forgotten when its attempt ends.
+
+            Exit codes: 0 done; 1 a job or the node was not found; 69 no distributor.
+            """)
 
     private static let nodes = VerbSpec("nodes", "List the connected nodes and the jobs they know", options: [json])
     private static let stats = VerbSpec("stats", "Show counts of the distributor and its nodes", options: [json])

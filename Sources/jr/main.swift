@@ -20,6 +20,7 @@ do throws(UsageError) {
 func run(_ command: ParsedCommand) throws(UsageError) {
     let verb = command.verb ?? ""
     if verb == "enqueue" { try checkEnqueue(command) }
+    if verb == "destroy" { try Change.check(command) }
     let session: Session
     do throws(ClusterURL.Problem) {
         session = Session(to: try ClusterURL.find(option: command.value("url"), environment: environment))
@@ -31,6 +32,10 @@ func run(_ command: ParsedCommand) throws(UsageError) {
     case "enqueue": try enqueue(command, session)
     case "list": try Inspect.list(command, session)
     case "show": Inspect.show(command, session)
+    case "cancel", "retry": Change.jobs(verb, command, session)
+    case "destroy":
+        if let node = command.value("node") { Change.destroyAll(of: node, command, session) }
+        Change.jobs(verb, command, session)
     case "nodes": Inspect.nodes(command, session)
     default: Inspect.stats(command, session)
     }
