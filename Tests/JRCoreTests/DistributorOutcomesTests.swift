@@ -114,6 +114,19 @@ import Testing
         #expect(bench.engine.outcomeSources.isEmpty)
     }
 
+    @Test("B39: an application that is back before its old connection was seen to break leaves nothing behind either")
+    func replaced() {
+        var bench = DistributorBench()
+        bench.client(1)
+        let node = bench.node(2, "n1")
+        bench.receive(.ended(outcome(1)), from: node)
+        bench.client(3)
+        #expect(bench.engine.outcomeSources.isEmpty)
+        bench.close(LinkID(1))
+        bench.receive(.ended(outcome(2)), from: node)
+        #expect(bench.actions().outcomes(to: LinkID(3)) == [outcome(2)])
+    }
+
     @Test("an acknowledgement of what is not known is ignored")
     func unknown() {
         var bench = DistributorBench()

@@ -99,7 +99,7 @@ public struct DistributorEngine: Sendable {
         switch hello.role {
         case .node: nodeOpened(link, hello)
         case .client:
-            if let older = clients[hello.session], older != link { clientSessions[older] = nil }
+            if let older = clients[hello.session], older != link { clientGone(older, hello.session) }
             clients[hello.session] = link
             clientSessions[link] = hello.session
             // Outcomes that ended while the application was away are with the nodes.
@@ -132,15 +132,18 @@ public struct DistributorEngine: Sendable {
     }
 
     public mutating func linkClosed(_ link: LinkID, at now: Now) {
-        if let client = clientSessions.removeValue(forKey: link) {
-            if clients[client] == link {
-                clients[client] = nil
-                // When it comes back, its nodes are asked for all of them again.
-                outcomeSources = outcomeSources.filter { $0.value.client != client }
-            }
-            questions.clientClosed(link)
-        }
+        if let client = clientSessions[link] { clientGone(link, client) }
         nodeClosed(link)
+    }
+
+    /// The link is closed, or a newer one of the same application takes its place before it was seen to be.
+    private mutating func clientGone(_ link: LinkID, _ client: JobID) {
+        clientSessions[link] = nil
+        clients[client] = nil
+        questions.clientClosed(link)
+        // When it comes back, its nodes are asked for all of them again. One that it acknowledged over another way is
+        // then with no node any more, and nobody would acknowledge it here.
+        outcomeSources = outcomeSources.filter { $0.value.client != client }
     }
 
     private mutating func nodeClosed(_ link: LinkID) {
