@@ -10,7 +10,7 @@ enum Console {
         _ = Standard.write(Standard.error, "jr: \(text)\n")
     }
 
-    /// Ends the program. Bytes already written are out; nothing else needs an orderly end.
+    /// Ends the program at once: see ``Session/finish(_:)`` for after outcomes have come.
     static func exit(_ code: Int32) -> Never {
         SystemProgram.exit(code)
     }

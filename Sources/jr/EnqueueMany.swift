@@ -22,6 +22,7 @@ final class EnqueueMany: Sendable {
         var malformed = 0
         var refused = 0
         var isAtEnd = false
+        var isOver = false
         var saidWaiting: String?
         /// In the distributor's memory; left when a node has them.
         var accepted: Set<JobID> = []
@@ -183,8 +184,11 @@ final class EnqueueMany: Sendable {
     }
 
     private func finishIfDone() {
-        let now = counts.update { $0 }
-        guard now.isAtEnd, now.underWay == 0 else { return }
+        let now = counts.update { counts in
+            defer { counts.isOver = counts.isAtEnd && counts.underWay == 0 }
+            return counts
+        }
+        guard now.isAtEnd, now.underWay == 0, !now.isOver else { return }
         clearProgress()
         var parts = ["\(now.finished) \(waits ? "ended" : "stored")"]
         if !now.accepted.isEmpty {
@@ -194,7 +198,7 @@ final class EnqueueMany: Sendable {
         if now.refused > 0 { parts.append("\(now.refused) refused") }
         if now.malformed > 0 { parts.append("\(now.malformed) lines malformed") }
         Console.note(parts.joined(separator: ", "))
-        Console.exit(now.malformed + now.refused > 0 ? 65 : now.failed > 0 ? 1 : 0)
+        session.finish(now.malformed + now.refused > 0 ? 65 : now.failed > 0 ? 1 : 0)
     }
 
     // MARK: Progress

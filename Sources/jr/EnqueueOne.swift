@@ -16,7 +16,7 @@ struct EnqueueOne: Sendable {
             let id = self.id ?? JobID.fresh(at: session.client.wallTime)
             do throws(JobReactorError) {
                 try session.client.enqueue(name, arguments, options, id: id, feedback: waits ? .both : []) { event in
-                    self.heard(event, id)
+                    self.heard(event, id, session)
                 }
             } catch {
                 Console.note("\(error)")
@@ -25,7 +25,7 @@ struct EnqueueOne: Sendable {
         }
     }
 
-    private func heard(_ event: JobEvent, _ id: JobID) {
+    private func heard(_ event: JobEvent, _ id: JobID, _ session: Session) {
         switch event {
         case .accepted(let reason):
             if waits {
@@ -39,7 +39,7 @@ struct EnqueueOne: Sendable {
         case .refused(let error):
             Console.note("\(error)")
             Console.exit(error.code == .backlogFull ? 75 : 65)
-        case .ended(let result): Self.finish(result)
+        case .ended(let result): session.finish(Self.tell(result))
         }
     }
 
@@ -48,17 +48,13 @@ struct EnqueueOne: Sendable {
         Console.exit(0)
     }
 
-    private static func finish(_ result: JobResult) -> Never {
+    /// Says what became of it; the exit code.
+    private static func tell(_ result: JobResult) -> Int32 {
         switch result.ending {
-        case .complete:
-            Console.result(result.arguments.json.text)
-            Console.exit(0)
-        case .failed:
-            Console.note("job \(result.id) failed after \(result.attempt) attempts: \(result.error ?? "")")
-            Console.exit(1)
-        case .cancelled:
-            Console.note("job \(result.id) was cancelled")
-            Console.exit(1)
+        case .complete: Console.result(result.arguments.json.text)
+        case .failed: Console.note("job \(result.id) failed after \(result.attempt) attempts: \(result.error ?? "")")
+        case .cancelled: Console.note("job \(result.id) was cancelled")
         }
+        return result.ending == .complete ? 0 : 1
     }
 }

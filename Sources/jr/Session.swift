@@ -41,6 +41,12 @@ final class Session: Sendable {
         Console.exit(70)
     }
 
+    /// Ends the program from its reactor's thread, once what the client still says in this turn is on its way: a node
+    /// keeps an outcome until it hears that it has come.
+    func finish(_ code: Int32) {
+        reactor.execute { loop in loop.soon { _ in Console.exit(code) } }
+    }
+
     private static func heard(_ event: ClientEvent, of address: SocketAddress, _ state: Monitor<State>) {
         let before = state.update { state in
             defer {
