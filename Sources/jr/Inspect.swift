@@ -11,6 +11,7 @@ enum Inspect {
         var parameters: [String: Value] = [:]
         if let node = command.value("node") { parameters["node"] = .string(node) }
         if let status = command.value("status") { parameters["status"] = .string(status) }
+        if !command.flag("all") { parameters["ended"] = false }
         let limit = try command.value("limit") { text throws(ValueError) in try Integers.parse(text, in: 1...1_000_000)
         }
         parameters["limit"] = .int(Int64(limit ?? 1_000))

@@ -51,8 +51,13 @@ enum Spec {
             .option(
                 "status", value: "STATUS", "Only those of a status",
                 choices: ["new", "in progress", "queued", "complete", "error", "failed", "cancelled"]),
+            .flag("all", "Those too that are complete or cancelled and still kept"),
             .option("limit", value: "COUNT", "At the most so many", default: "1000"), json,
-        ])
+        ],
+        details: """
+            Jobs that wait, run or failed. What is complete or cancelled is kept until
+            its application has heard of it, and is shown with --all or its --status.
+            """)
 
     private static let show = VerbSpec(
         "show", "Show all that is known of a job", arguments: [.required("ID", "The job's id or key")],

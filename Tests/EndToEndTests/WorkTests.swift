@@ -28,6 +28,9 @@ struct WorkTests {
             .split(separator: " ").prefix(3).compactMap { Int64($0) }
         #expect([result["lines"]?.int, result["words"]?.int, result["bytes"]?.int] == wanted)
 
+        // Its outcome has come and was acknowledged: nobody keeps it any more.
+        #expect(try cluster.jr(["list", "--all"]).output == "no jobs\n")
+
         let down = try cluster.supervisor("down")
         #expect(down.status == .exited(0), "\(down.errors)")
         for instance in instances {
@@ -86,6 +89,7 @@ struct WorkTests {
                 let result = try JSON(parsing: String(line))
                 return (result["path"]?.string ?? "", result["sha256"]?.string ?? "")
             })
+        #expect(try cluster.jr(["list", "--all"]).output == "no jobs\n")
         let wanted = try Programs.run(["/usr/bin/env", "sha256sum"] + paths, in: cluster.directory)
         #expect(found.count == 200)
         for line in wanted.lines {

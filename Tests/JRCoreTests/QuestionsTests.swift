@@ -56,6 +56,30 @@ import Testing
         #expect(answer("show", ["id": .bytes(jobID(3).bytes)], &bench, &nodes) == .null)
     }
 
+    @Test("B41: a list may leave out what ended well and is still kept; what failed is always in it")
+    func endedAreHidden() {
+        var bench = DistributorBench()
+        bench.client(1)
+        var node = NodeBench { $0.removeDoneJobs = false }
+        let link = node.distributor(1)
+        for number in 1...2 {
+            node.job(request(number) { $0.maxAttempts = 1 }, from: link)
+            node.commit()
+            for order in node.runs() {
+                if number == 1 { node.end(order, .success(arguments: [0x80])) } else { node.fail(order) }
+            }
+            node.commit()
+        }
+        _ = node.actions()
+        var nodes = [bench.node(2, "n1"): node]
+        func listed(_ parameters: [String: Value]) -> [String] {
+            (answer("list", parameters, &bench, &nodes)?.array ?? []).compactMap { $0.map?["status"]?.string }
+        }
+        #expect(listed([:]) == ["complete", "failed"])
+        #expect(listed(["ended": false]) == ["failed"])
+        #expect(listed(["ended": false, "status": "complete"]) == ["complete"])
+    }
+
     @Test("nodes and stats give a row a node; without nodes there is an answer all the same")
     func statistics() {
         var bench = DistributorBench()

@@ -56,10 +56,13 @@ extension NodeEngine {
     private func rows(_ parameters: [String: Value]) -> [Value] {
         if let node = parameters["node"]?.string, node != settings.name { return [] }
         let status = parameters["status"]?.string
+        // What ended well and is kept for a while: for its application, or because its kind is kept.
+        let hidesEnded = status == nil && parameters["ended"] == false
         var rows = ListedRows(parameters)
         jobs.forEach { _, job in
             guard !rows.isFull, job.phase != .removing else { return }
             if let status, job.record.status.rawValue != status { return }
+            if hidesEnded, job.record.status == .complete || job.record.status == .cancelled { return }
             rows.append(job.record.row(node: settings.name))
         }
         return rows.rows
