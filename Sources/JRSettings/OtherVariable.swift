@@ -26,7 +26,7 @@ public struct OtherVariable: Sendable {
         OtherVariable("JR_JOB_ID", "The job's id, for a program job", isInternal: true),
         OtherVariable("JR_JOB_NAME", "The job's name, for a program job", isInternal: true),
         OtherVariable("JR_KEY_FD", "Where the cluster's key can be read", isInternal: true),
-        OtherVariable("JR_LIFE_FD", "Closed when the supervisor is gone", isInternal: true),
+        OtherVariable("JR_LIFE_FD", "Closed when the program is to leave, or the supervisor is gone", isInternal: true),
         OtherVariable("JR_READY_FD", "Where an instance says that it is ready", isInternal: true),
         OtherVariable("JR_RECORD", "Tests write down what they found", isInternal: true),
         OtherVariable("JR_RUNTIME", "The runtime directory of the cluster", isInternal: true),

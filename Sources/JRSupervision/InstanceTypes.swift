@@ -86,7 +86,7 @@ public enum InstanceAction: Sendable, Equatable {
     case spawn(incarnation: Int)
     case signalGroup(Signal)
     case signalLeader(Signal)
-    /// End of file on the life line: the program is to end its work and leave.
+    /// A word on the life line and its end: the program is to end its work and leave.
     case closeLifeline
     /// Replaces the timer armed before.
     case armTimer(serial: Int, at: Instant)

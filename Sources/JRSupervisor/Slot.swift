@@ -34,6 +34,14 @@ final class Slot {
         lifeline = consume descriptor
     }
 
+    /// Tells the program to finish its work and leave: by a word, so that it can say that it was told to and not that
+    /// its supervisor died.
+    func endLifeline() {
+        guard let raw = lifeline?.raw else { return }
+        _ = Standard.write(raw, "leave\n")
+        lifeline = nil
+    }
+
     func remove(_ stream: OutputStream) {
         streams.removeAll { $0 === stream }
     }

@@ -187,7 +187,7 @@ public final class Supervisor {
         case .signalLeader(let signal):
             slot.child?.signal(signal.number)
         case .closeLifeline:
-            slot.lifeline = nil
+            slot.endLifeline()
         case .armTimer(let serial, let deadline):
             if let timer = slot.timer { loop.cancel(timer) }
             slot.timer = loop.schedule(at: deadline) { [weak self] _ in

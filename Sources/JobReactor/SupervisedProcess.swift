@@ -13,8 +13,9 @@ public enum SupervisedProcess {
         _ = Descriptor(owning: raw)
     }
 
-    /// Calls `body` when the process is to end: on SIGTERM or SIGINT, or when the supervisor is gone, which closes the
-    /// other end of the descriptor of `JR_LIFE_FD`. It may be called more than once.
+    /// Calls `body` when the process is to end: on SIGTERM or SIGINT, or when the supervisor closes the other end of
+    /// the descriptor of `JR_LIFE_FD`: after a word when it tells the process to leave, without one when it dies. It
+    /// may be called more than once.
     public static func onEnd(
         _ loop: Loop, environment: [String: String] = SystemProgram.environment,
         _ body: @escaping (Loop, _ reason: String) -> Void
@@ -26,10 +27,14 @@ public enum SupervisedProcess {
         try IO.setNonBlocking(raw)
         let watch = WatchedEnd()
         watch.handle = try loop.watchReadable(raw) { loop in
-            // Nothing is ever sent on it: readable means that the other end is closed.
             if let handle = watch.handle { loop.unwatch(handle) }
             watch.handle = nil
-            body(loop, "the supervisor is gone")
+            var word = [UInt8](repeating: 0, count: 16)
+            if case .moved(1...) = word.withUnsafeMutableBytes({ IO.read(raw, into: $0) }) {
+                body(loop, "the supervisor says to leave")
+            } else {
+                body(loop, "the supervisor is gone")
+            }
         }
     }
 
