@@ -23,6 +23,8 @@ final class ProgramRunner {
     static let drainTime = Interval.milliseconds(100)
     /// Between asking a program to end and ending it.
     static let killDelay = Interval.seconds(Int64(5))
+    /// The same when the node itself is about to leave, and could not end them later.
+    static let lastGrace = Interval.seconds(Int64(1))
 
     private let path: String
     private let workingDirectory: String?
@@ -124,6 +126,31 @@ final class RunningProgram: ConnectionHandler {
     func cancel() {
         guard let loop else { return }
         stop(ProgramFailure("the program was cancelled"), on: loop)
+    }
+
+    /// For a node that leaves: ends programs and what they started without telling how it went. They are asked
+    /// (SIGTERM), and whatever is left of them when all have obeyed, or after a second, is ended (SIGKILL). Then, and
+    /// at once if there is no program, `over` is called.
+    static func abandon(_ programs: [RunningProgram], on loop: Loop, _ over: @escaping (Loop) -> Void) {
+        var left = programs.count
+        var timer: Handle?
+        func end(_ loop: Loop) {
+            if let timer { loop.cancel(timer) }
+            for program in programs {
+                program.done = nil
+                program.child?.signalGroup(Signals.kill)
+            }
+            over(loop)
+        }
+        if left == 0 { return over(loop) }
+        for program in programs {
+            program.cancel()
+            program.done = { loop, _ in
+                left -= 1
+                if left == 0 { end(loop) }
+            }
+        }
+        timer = loop.schedule(after: ProgramRunner.lastGrace) { end($0) }
     }
 
     // MARK: Start

@@ -206,14 +206,19 @@ final class NodeShell: PeerLinkOwner {
     private func finishDrain() {
         hasToldDrained = true
         for dialler in allDiallers { dialler.stop(on: loop) }
-        for attempt in running.values { attempt.cancel(.requested) }
+        var programs: [RunningProgram] = []
+        for attempt in running.values {
+            if case .program(let program) = attempt { programs.append(program) } else { attempt.cancel(.requested) }
+        }
         listener?.close()
         host.stop()
         for link in links.values { link.closeAfterFlush() }
         isClosed = true
-        storage.close(on: loop) { [self] _ in
-            observe(.drained)
-            whileRunning = nil
+        RunningProgram.abandon(programs, on: loop) { [self] loop in
+            storage.close(on: loop) { [self] _ in
+                observe(.drained)
+                whileRunning = nil
+            }
         }
     }
 

@@ -49,7 +49,11 @@ struct NodeProgramTests {
             String(decoding: try Files.readAll(ready.raw, limit: 4_096), as: UTF8.self)
         }
 
-        func endLife() { life = nil }
+        /// As a supervisor that dies, or with `word` as one that tells its node to leave.
+        func endLife(after word: String = "") {
+            if let raw = life?.raw, !word.isEmpty { _ = Standard.write(raw, word) }
+            life = nil
+        }
 
         func wait() throws -> JRSystem.ExitStatus { try Processes.wait(pid: pid) }
     }
@@ -164,6 +168,18 @@ struct NodeProgramTests {
         #expect(try folder.read("log").contains("the supervisor is gone"))
     }
 
+    @Test("a node that its supervisor tells to leave does not say that the supervisor is gone")
+    func toldToLeave() throws {
+        try folder.write("jobs/tool", "#!/bin/sh\n", mode: 0o755)
+        let started = try Started(node, ["--jobs", "\(folder.path)/jobs", "--distributors", "127.0.0.1:1"], folder)
+        #expect(try started.readiness() == "READY=1 recovered=0/0\n")
+        started.endLife(after: "leave\n")
+        #expect(try started.wait() == .exited(0))
+        let log = try folder.read("log")
+        #expect(log.contains("the supervisor says to leave: running jobs end, for at most"), "\(log)")
+        #expect(!log.contains("gone"), "\(log)")
+    }
+
     @Test("a program that a killed node left running is ended before its job runs again")
     func leftPrograms() throws {
         let harness = try Harness()
@@ -188,9 +204,11 @@ struct NodeProgramTests {
         #expect(try second.readiness() == "READY=1 recovered=1/1\n")
         #expect(try IO.waitReadable(program.raw, timeout: 0), "the program of the first node is still running")
         let next = try waitForPid(2)
+        let last = try Processes.open(pid: next)
         try Processes.signal(pid: second.pid, Signals.terminate)
         #expect(try second.wait() == .exited(0))
-        try? Processes.signal(group: next, Signals.kill)
+        // It ignores SIGTERM: at the end of the drain it is ended nevertheless, and does not outlive its node.
+        #expect(try IO.waitReadable(last.raw, timeout: 5_000), "the program of the second node is still running")
     }
 
     /// The pid that the `count`th run of a program wrote.
