@@ -86,6 +86,41 @@ struct WrongThingsTests {
         #expect(refused.errors.contains("127.0.0.1:1"), "\(refused.errors)")
     }
 
+    @Test("who waits for a job that no node knows is told at once what it waits for, and goes on waiting")
+    func unknownJobIsWaitedFor() throws {
+        let cluster = try Cluster()
+        try cluster.up()
+        // A job that ran shows that a node is connected.
+        let known = try cluster.jr(["enqueue", "wordcount", "path=\(Programs.root)/README.md", "--wait"])
+        #expect(known.status == .exited(0), "\(known.errors)")
+        let ends = try Pipe(nonBlocking: false).takeEnds()
+        let readEnd = Descriptor(owning: ends.read)
+        let writeEnd = Descriptor(owning: ends.write)
+        let pid = try Programs.start(
+            ["jr", "enqueue", "wordcuont", "path=x", "--wait"], in: cluster.directory, output: writeEnd.raw,
+            errors: writeEnd.raw)
+        defer {
+            try? Processes.signal(pid: pid, Signals.kill)
+            _ = try? Processes.wait(pid: pid)
+        }
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        var said = ""
+        while !said.contains("\n") {
+            guard try IO.waitReadable(readEnd.raw, timeout: 30_000),
+                case .moved(let count) = buffer.withUnsafeMutableBytes({ IO.read(readEnd.raw, into: $0) }), count > 0
+            else { break }
+            said += String(decoding: buffer[..<count], as: UTF8.self)
+        }
+        let waits = "jr: 'wordcuont' waits in the distributor's memory: no connected node knows the job 'wordcuont' ("
+        #expect(said.hasPrefix(waits), "\(said)")
+        #expect(said.contains("knows sha256, wordcount"), "\(said)")
+        #expect(said.hasSuffix("). It runs as soon as it can\n"), "\(said)")
+        let process = try Processes.open(pid: pid)
+        #expect(try !IO.waitReadable(process.raw, timeout: 0), "it does not wait for the end of the job")
+        let waiting = try cluster.jr(["list"])
+        #expect(waiting.output.contains("wordcuont"), "\(waiting.output)\(waiting.errors)")
+    }
+
     @Test("an unknown job waits visibly, and a malformed line is named while the others run")
     func unknownJobAndMalformedLine() throws {
         let cluster = try Cluster()
