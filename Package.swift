@@ -43,6 +43,7 @@ let shells: [Target] = [
     library("JRStorage", ["JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
     library(
         "JobReactor", ["JRCore", "JRWire", "JRJSON", "JRSettings", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
+    library("JobReactorTesting", ["JobReactor", "JRCore"]),
     library("JRSupervisor", ["JRSupervision", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
 ]
 
@@ -78,6 +79,7 @@ let testTargets: [Target] = [
     tests(
         "JobReactorTests",
         ["JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
+    tests("JobReactorTestingTests", ["JobReactorTesting", "JobReactor"]),
     tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
     tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),
@@ -87,6 +89,7 @@ let package = Package(
     name: "job-reactor",
     products: [
         .library(name: "JobReactor", targets: ["JobReactor"]),
+        .library(name: "JobReactorTesting", targets: ["JobReactorTesting"]),
         .executable(name: "jr", targets: ["jr"]),
         .executable(name: "jr-node", targets: ["jr-node"]),
         .executable(name: "jr-distributor", targets: ["jr-distributor"]),

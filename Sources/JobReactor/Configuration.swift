@@ -1,5 +1,5 @@
 import JRBase
-import JRCore
+package import JRCore
 package import JRSettings
 import JRSystem
 import JRWire
@@ -159,7 +159,7 @@ public struct Configuration: Sendable {
     }
 
     /// The settings of a node's engine.
-    func nodeSettings(name: String) -> NodeSettings {
+    package func nodeSettings(name: String) -> NodeSettings {
         var settings = NodeSettings(name: name)
         settings.credit = credit
         settings.maxAttempts = maxAttempts

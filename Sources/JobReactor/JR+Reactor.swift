@@ -1,5 +1,5 @@
 import JRBase
-import JRReactor
+package import JRReactor
 import JRSystem
 import JRWire
 import Synchronization

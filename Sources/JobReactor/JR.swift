@@ -215,6 +215,7 @@ public enum JR {
 
     /// Where ``enqueue(_:_:_:id:success:error:)`` sends jobs.
     public static func queue() throws(JobReactorError) -> any JobQueue {
+        if let redirection { return redirection }
         let (distributor, client, dialled) = state.withLock {
             ($0.distributors.first, $0.clients.first, $0.nodeDistributors)
         }

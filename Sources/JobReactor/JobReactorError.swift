@@ -1,4 +1,4 @@
-import JRWire
+package import JRWire
 
 /// What went wrong, why, and how to mend it. Thrown at the public edge of the library.
 public struct JobReactorError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -6,7 +6,7 @@ public struct JobReactorError: Error, Sendable, Equatable, CustomStringConvertib
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         public let description: String
 
-        init(_ word: String) {
+        package init(_ word: String) {
             description = word
         }
 
@@ -59,7 +59,7 @@ public struct JobReactorError: Error, Sendable, Equatable, CustomStringConvertib
 }
 
 extension JobReactorError.Code {
-    init(_ code: RefusalCode) {
+    package init(_ code: RefusalCode) {
         self.init(code.rawValue)
     }
 }

@@ -11,7 +11,9 @@ enum Targets {
     /// The modules of the toolchain and the system, and who may import them. Nobody else may import any.
     static let systemModules: [String: Set<String>] = [
         "Glibc": ["JRSystem"],
-        "Synchronization": programs.union(["JRSystem", "JRReactor", "JRStorage", "JobReactor", "JRSupervisor"]),
+        "Synchronization": programs.union([
+            "JRSystem", "JRReactor", "JRStorage", "JobReactor", "JobReactorTesting", "JRSupervisor",
+        ]),
     ]
     /// What tests may import besides what they test.
     static let testModules: Set<String> = ["Testing", "Foundation", "Glibc", "Synchronization"]

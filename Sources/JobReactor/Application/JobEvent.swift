@@ -32,7 +32,7 @@ public struct JobResult: Sendable {
     /// False when a periodic job goes on.
     public let isFinal: Bool
 
-    init(_ outcome: JobOutcome) {
+    package init(_ outcome: JobOutcome) {
         id = outcome.id
         ending = outcome.ending
         arguments = JobArguments(encoded: outcome.arguments)

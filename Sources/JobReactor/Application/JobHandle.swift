@@ -34,7 +34,10 @@ public struct JobHandle<Output: Sendable>: Sendable {
     ///
     /// - Throws: ``JobReactorError`` when it was refused, `CancellationError` when the waiting task is cancelled.
     public var result: JobResult {
-        get async throws { try await tracker.end.get().get() }
+        get async throws {
+            if tracker.end.current == nil { JR.willWait?(id) }
+            return try await tracker.end.get().get()
+        }
     }
 
     /// All that becomes of the job, from its beginning; ends with its last event. For a periodic job with many runs

@@ -1,5 +1,5 @@
 import JRBase
-import JRCore
+package import JRCore
 import JRWire
 
 /// Runs the chain of one attempt: the job, then its callbacks in order; after a throw the errbacks in order.
@@ -7,8 +7,8 @@ import JRWire
 /// A failed chain leaves no trace: errbacks see the arguments as they were before the attempt, plus `error`. What they
 /// add is seen by later errbacks, by the next attempt and by the error feedback; `error` itself is not carried into the
 /// next attempt.
-struct AttemptRunner {
-    let definition: JobDefinition
+package struct AttemptRunner: Sendable {
+    package let definition: JobDefinition
     let record: JobRecord
     let host: any JobHost
     let cancellation: AttemptCancellation?
@@ -16,11 +16,11 @@ struct AttemptRunner {
     let mergesJobItself: Bool
     /// The distributor that sent the job.
     let distributor: String?
-    let before: JobArguments
+    package let before: JobArguments
 
     static let itself = "job_itself"
 
-    init(
+    package init(
         _ definition: JobDefinition, _ record: JobRecord, host: any JobHost,
         cancellation: AttemptCancellation? = nil, mergesJobItself: Bool = false, distributor: String? = nil
     ) {
@@ -40,7 +40,7 @@ struct AttemptRunner {
     // MARK: Chains
 
     /// For definitions that are synchronous throughout.
-    func run() -> AttemptResult {
+    package func run() -> AttemptResult {
         var args = start
         do {
             if case .step(let work) = definition.work { try call(work, &args) }
@@ -50,7 +50,7 @@ struct AttemptRunner {
         }
     }
 
-    func runAwaiting() async -> AttemptResult {
+    package func runAwaiting() async -> AttemptResult {
         var args = start
         do {
             if case .step(let work) = definition.work { try await callAwaiting(work, &args) }
@@ -98,7 +98,7 @@ struct AttemptRunner {
         return result(error, args)
     }
 
-    func failAwaiting(_ thrown: any Error, _ changed: JobArguments) async -> AttemptResult {
+    package func failAwaiting(_ thrown: any Error, _ changed: JobArguments) async -> AttemptResult {
         guard let error = failure(of: thrown) else { return cancelled(changed, byErrback: false) }
         var args = failedArguments(error)
         for errback in definition.errbacks {

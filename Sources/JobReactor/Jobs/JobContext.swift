@@ -69,25 +69,27 @@ public struct JobContext: Sendable {
 }
 
 /// Whether and why an attempt was told to end. Safe from any thread.
-final class AttemptCancellation: Sendable {
-    enum Reason: Sendable, Equatable {
+package final class AttemptCancellation: Sendable {
+    package enum Reason: Sendable, Equatable {
         case requested
         case timedOut(Interval)
     }
 
     private let state = Mutex<Reason?>(nil)
 
+    package init() {}
+
     var reason: Reason? { state.withLock { $0 } }
     var isCancelled: Bool { reason != nil }
 
     /// Only the first reason counts.
-    func cancel(_ reason: Reason) {
+    package func cancel(_ reason: Reason) {
         state.withLock { if $0 == nil { $0 = reason } }
     }
 }
 
 /// The node as its jobs see it.
-protocol JobHost: Sendable {
+package protocol JobHost: Sendable {
     var node: String { get }
     var reactor: Reactor { get }
     /// Where jobs enqueue others.

@@ -67,9 +67,9 @@ public struct JobDefinition: Sendable {
     public let name: String
     public let work: Work
     /// They run after the work, in this order.
-    public internal(set) var callbacks: [Chained] = []
+    public package(set) var callbacks: [Chained] = []
     /// They run after each failed attempt, in this order.
-    public internal(set) var errbacks: [Chained] = []
+    public package(set) var errbacks: [Chained] = []
 
     public init(name: String, work: Work) {
         self.name = name
@@ -84,7 +84,7 @@ public struct JobDefinition: Sendable {
     }
 
     /// Nothing of it awaits: it can run within a turn, or on a thread of the pool.
-    var isSynchronous: Bool {
+    package var isSynchronous: Bool {
         guard case .step(let step) = work else { return false }
         return step.isSynchronous && stepsAreSynchronous
     }
