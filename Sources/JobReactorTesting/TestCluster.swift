@@ -141,8 +141,8 @@ struct TestCluster: Sendable {
         return over
     }
 
-    /// Whether the job's end, or the first one of a periodic job, has come.
-    func isOver(_ id: JobID) -> Bool { results[id] != nil || refused.contains(id) }
+    /// Whether the job's end, or the first one of a periodic job, is still to come.
+    func isUnderWay(_ id: JobID) -> Bool { positions[id] != nil && results[id] == nil && !refused.contains(id) }
 
     // MARK: Messages
 

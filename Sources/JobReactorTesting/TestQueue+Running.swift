@@ -13,8 +13,8 @@ extension TestQueue {
     /// at once, one runs after the other.
     ///
     /// - Parameter limit: attempts after which it gives up: a job may enqueue itself for ever.
-    /// - Throws: ``JobReactorError`` with code `configuration` when the limit is reached, when the queue was made wrong,
-    ///   or when a job calls this; `CancellationError` when the task is cancelled. Never what jobs throw: see
+    /// - Throws: ``JobReactorError`` with code `configuration` when the limit is reached, when the queue was made
+    ///   wrong, or when a job calls this; `CancellationError` when the task is cancelled. Never what jobs throw: see
     ///   ``failed``.
     @discardableResult
     public func runAll(limit: Int = 100_000) async throws -> RunSummary {
@@ -135,13 +135,7 @@ extension TestQueue {
             deliver()
             await quiet()
             try Task.checkCancellation()
-            guard let order = state.withLock({ state in state.change { $0.nextOrder() } }) else {
-                await told()
-                // What observers enqueued is due as well.
-                guard let order = state.withLock({ state in state.change { $0.nextOrder() } }) else { return }
-                await run(order, on: executor)
-                continue
-            }
+            guard let order = await nextOrder() else { return }
             let made = state.withLock(\.cluster.summary.attempts) - before.attempts
             guard made <= limit else {
                 await run(order, on: executor)
@@ -152,6 +146,13 @@ extension TestQueue {
             }
             await run(order, on: executor)
         }
+    }
+
+    private func nextOrder() async -> TestCluster.Order? {
+        if let order = state.withLock({ state in state.change { $0.nextOrder() } }) { return order }
+        // What observers enqueue is due as well.
+        await told()
+        return state.withLock { state in state.change { $0.nextOrder() } }
     }
 
     /// Tells observers what they are to be told, unless somebody does so already.
@@ -203,7 +204,7 @@ extension TestQueue {
         let body = state.withLock { $0.bodies.begin() }
         let willWait: @Sendable (JobID) -> Void = { [self] id in
             state.withLock { state in
-                if !state.cluster.isOver(id) { state.bodies.willWait(body, for: id) }
+                if state.cluster.isUnderWay(id) { state.bodies.willWait(body, for: id) }
             }
         }
         let task = JR.$willWait.withValue(willWait) {

@@ -30,7 +30,9 @@ public final class TestQueue: JobQueue, Sendable {
     public enum Mode: Sendable, Hashable {
         /// When ``TestQueue/runAll(limit:)`` or ``TestQueue/advance(by:limit:)`` is called.
         case whenAsked
-        /// Within the call of `enqueue` if they are due, and what they enqueue right after them.
+        /// Within the call of `enqueue` if they are due, and what they enqueue right after them: for code that waits
+        /// for what it enqueued. Where that fails, allow one attempt only (`configuration.maxAttempts = 1`): the next
+        /// one waits for the clock.
         ///
         /// An `async` job that waits for something outside of itself and its callees, such as the main actor or a
         /// network, ends later, on other threads: wait for its handle.
@@ -116,6 +118,16 @@ public final class TestQueue: JobQueue, Sendable {
     }
 
     /// The same, for a body that does not look at its context.
+    public func replace(_ name: String, run body: @escaping AsyncJobBody) throws(JobReactorError) {
+        try replace(name, with: .asynchronous(body))
+    }
+
+    /// The same, for a body that does not wait.
+    public func replace(_ name: String, run body: @escaping JobContextBody) throws(JobReactorError) {
+        try replace(name, with: .synchronousInContext(body))
+    }
+
+    /// The same, for a body that does neither.
     public func replace(_ name: String, run body: @escaping JobBody) throws(JobReactorError) {
         try replace(name, with: .synchronous(body))
     }
