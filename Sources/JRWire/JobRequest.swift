@@ -30,12 +30,19 @@ public struct RetrySchedule: Sendable, Hashable {
 
     public var shape: Shape
     public var base: Interval
+    /// No wait is longer.
     public var cap: Interval
+    /// By how many percent a wait may be longer or shorter, so that jobs which failed together do not all come back
+    /// together; 0 to 100.
+    public var jitterPercent: Int
 
-    public init(shape: Shape, base: Interval, cap: Interval = .seconds(Int64(24 * 3600))) {
+    public init(
+        shape: Shape, base: Interval, cap: Interval = .seconds(Int64(24 * 3600)), jitterPercent: Int = 0
+    ) {
         self.shape = shape
         self.base = base
         self.cap = cap
+        self.jitterPercent = jitterPercent
     }
 
     /// Attempt times five seconds, as the original had it.
@@ -50,6 +57,14 @@ public struct RetrySchedule: Sendable, Hashable {
         case .exponential: wait = base * (1 << Int64(min(max(attempt - 1, 0), 40)))
         }
         return min(wait, cap)
+    }
+
+    /// The same with jitter, which for one attempt of one job is always the same.
+    public func delay(afterAttempt attempt: Int, of id: JobID) -> Interval {
+        let wait = delay(afterAttempt: attempt)
+        guard jitterPercent > 0 else { return wait }
+        var random = SeededRandom(seed: id.low ^ id.high ^ UInt64(truncatingIfNeeded: attempt))
+        return min(random.jittered(wait, by: Double(min(jitterPercent, 100)) / 100), cap)
     }
 }
 

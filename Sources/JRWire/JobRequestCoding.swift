@@ -72,10 +72,12 @@ extension JobOptions {
         if !placement.excluded.isEmpty { members["not_node"] = .array(placement.excluded.map(Value.string)) }
         if let maxAttempts { members["max_attempts"] = .int(Int64(maxAttempts)) }
         if let retry {
-            members["retry"] = .array([
-                .int(Int64(retry.shape.rawValue)), .int(retry.base.millisecondsRoundedUp),
-                .int(retry.cap.millisecondsRoundedUp),
-            ])
+            let jitter: [Value] = retry.jitterPercent == 0 ? [] : [.int(Int64(retry.jitterPercent))]
+            members["retry"] = .array(
+                [
+                    .int(Int64(retry.shape.rawValue)), .int(retry.base.millisecondsRoundedUp),
+                    .int(retry.cap.millisecondsRoundedUp),
+                ] + jitter)
         }
         if let timeout { members["timeout"] = .int(timeout.millisecondsRoundedUp) }
         return members
@@ -99,11 +101,14 @@ extension JobOptions {
 
     private static func retry(_ value: Value?) throws(UnpackError) -> RetrySchedule? {
         guard let value, value != .null else { return nil }
-        guard let fields = value.array, fields.count == 3,
+        guard let fields = value.array, (3...4).contains(fields.count),
             let shape = fields[0].int.flatMap(UInt8.init(exactly:)).flatMap(RetrySchedule.Shape.init),
             let base = try int(fields[1]), let cap = try int(fields[2])
         else { throw .outOfRange(offset: 0) }
-        return RetrySchedule(shape: shape, base: .milliseconds(base), cap: .milliseconds(cap))
+        let jitter = fields.count == 4 ? try int(fields[3]) : 0
+        guard let jitter, jitter <= 100 else { throw .outOfRange(offset: 0) }
+        return RetrySchedule(
+            shape: shape, base: .milliseconds(base), cap: .milliseconds(cap), jitterPercent: Int(jitter))
     }
 
     private static func int(_ value: Value?, atLeast least: Int64 = 0) throws(UnpackError) -> Int64? {

@@ -49,6 +49,8 @@ public struct Configuration: Sendable {
     public var maxAttempts = 10
     /// The wait before the next attempt: so many seconds times the number of the one that failed.
     public var retryMultiplier: Double = 5
+    /// Another shape of these waits, for all jobs that do not say their own; nil is as ``retryMultiplier`` says.
+    public var retry: RetrySchedule?
     /// Whether a node runs the unfinished jobs that it finds in storage.
     public var retryJobsAtStart = true
     /// Deaths of the node during a job's attempts, in a row, after which the job is set aside as failed.
@@ -163,7 +165,7 @@ public struct Configuration: Sendable {
         var settings = NodeSettings(name: name)
         settings.credit = credit
         settings.maxAttempts = maxAttempts
-        settings.retry = RetrySchedule(shape: .linear, base: .seconds(retryMultiplier))
+        settings.retry = retry ?? RetrySchedule(shape: .linear, base: .seconds(retryMultiplier))
         settings.removeDoneJobs = removeDoneJobs
         settings.removeCancelledJobs = removeCancelledJobs
         settings.removeFailedJobs = removeFailedJobs
@@ -172,6 +174,8 @@ public struct Configuration: Sendable {
         settings.outcomeLife = Interval(outcomeLife)
         settings.poolJobs = poolThreads
         settings.programJobs = programJobs
+        settings.timeout = timeout.map { Interval($0) }
+        settings.cancelGrace = Interval(cancelGrace)
         settings.scheduledJobs = scheduledJobs
         settings.scheduledBytes = scheduledBytes
         return settings

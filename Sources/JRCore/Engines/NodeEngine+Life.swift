@@ -133,7 +133,8 @@ extension NodeEngine {
                 handle, .failed, arguments: feedback, error: Self.cut(error), wanted: .error,
                 remove: settings.removeFailedJobs, at: now)
         } else {
-            let wait = options.period ?? (options.retry ?? settings.retry).delay(afterAttempt: record.attempt)
+            let retry = options.retry ?? settings.retry
+            let wait = options.period ?? retry.delay(afterAttempt: record.attempt, of: record.id)
             again(handle, .error, after: wait, at: now)
         }
     }

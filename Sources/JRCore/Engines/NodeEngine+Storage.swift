@@ -150,7 +150,9 @@ extension NodeEngine {
         switch record.status {
         case .new: return options.delay
         case .queued: return options.period
-        case .error: return options.period ?? (options.retry ?? settings.retry).delay(afterAttempt: record.attempt)
+        case .error:
+            let retry = options.retry ?? settings.retry
+            return options.period ?? retry.delay(afterAttempt: record.attempt, of: record.id)
         case .inProgress, .complete, .failed, .cancelled: return nil
         }
     }

@@ -136,6 +136,12 @@ public struct NodeEngine: Sendable {
 
     public var runningCount: Int { ready.runningCount }
 
+    /// Whether the attempt was given up, and another one of its job is under way.
+    public func isSuperseded(_ attempt: AttemptID) -> Bool {
+        guard case .running(let serial, _)? = jobs[attempt.job]?.phase else { return false }
+        return serial != attempt.serial
+    }
+
     /// The name of the job that an attempt under way is of.
     public func jobName(of attempt: AttemptID) -> String? { jobs[attempt.job]?.record.request.name }
 

@@ -49,6 +49,9 @@ extension JobRequest {
         if let retry = options.retry, retry.base < .zero || retry.cap < .zero {
             return "the waits between attempts must not be negative"
         }
+        if let retry = options.retry, !(0...100).contains(retry.jitterPercent) {
+            return "the jitter of the waits between attempts must be 0 to 100 percent"
+        }
         if let attempts = options.maxAttempts, attempts < 1 { return "max_attempts must be at least 1" }
         let names = options.placement.preferred + options.placement.excluded
         if names.count > 128 { return "\(names.count) nodes are named and 128 are allowed" }

@@ -134,13 +134,15 @@ package struct AttemptRunner: Sendable {
 
     /// What a thrown error means: nil is a cancelled job.
     ///
-    /// A body that notices that it was told to end says so in one of two ways; whether the job is cancelled or its time
-    /// was over, the one who told it knows.
+    /// Whatever a body throws once it was told to end, it ends as it was told.
     private func failure(of error: any Error) -> (any Error)? {
-        let isNotice = error is Cancel || error is CancellationError
-        if isNotice, case .timedOut(let limit)? = cancellation?.reason { return TimedOut(limit: limit) }
-        if error is Cancel { return nil }
-        return isNotice && cancellation?.isCancelled == true ? nil : error
+        switch cancellation?.reason {
+        case .requested: return nil
+        case .timedOut(let limit):
+            let isNotice = error is Cancel || error is CancellationError || error is ProgramFailure
+            return isNotice ? TimedOut(limit: limit) : error
+        case nil: return error is Cancel ? nil : error
+        }
     }
 
     private func failedArguments(_ error: any Error) -> JobArguments {

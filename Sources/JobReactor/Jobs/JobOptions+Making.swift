@@ -55,18 +55,33 @@ extension Placement {
 
 extension RetrySchedule {
     /// Always the same wait.
-    public static func fixed(_ wait: Duration) -> RetrySchedule {
-        RetrySchedule(shape: .fixed, base: Interval(wait))
+    ///
+    /// - Parameter jitter: by what part a wait may be longer or shorter, 0 to 1.
+    public static func fixed(_ wait: Duration, jitter: Double = 0) -> RetrySchedule {
+        RetrySchedule(shape: .fixed, base: Interval(wait), jitterPercent: percent(jitter))
     }
 
     /// Attempt times `step`, at most `cap`.
-    public static func linear(_ step: Duration, cap: Duration = .seconds(86_400)) -> RetrySchedule {
-        RetrySchedule(shape: .linear, base: Interval(step), cap: Interval(cap))
+    ///
+    /// - Parameter jitter: by what part a wait may be longer or shorter, 0 to 1.
+    public static func linear(
+        _ step: Duration, cap: Duration = .seconds(86_400), jitter: Double = 0
+    ) -> RetrySchedule {
+        RetrySchedule(shape: .linear, base: Interval(step), cap: Interval(cap), jitterPercent: percent(jitter))
     }
 
     /// `first`, then twice as long after each further failure, at most `cap`.
-    public static func exponential(_ first: Duration, cap: Duration = .seconds(86_400)) -> RetrySchedule {
-        RetrySchedule(shape: .exponential, base: Interval(first), cap: Interval(cap))
+    ///
+    /// - Parameter jitter: by what part a wait may be longer or shorter, 0 to 1.
+    public static func exponential(
+        _ first: Duration, cap: Duration = .seconds(86_400), jitter: Double = 0
+    ) -> RetrySchedule {
+        RetrySchedule(shape: .exponential, base: Interval(first), cap: Interval(cap), jitterPercent: percent(jitter))
+    }
+
+    /// Out of range stays out of range, so that the enqueue is refused.
+    private static func percent(_ part: Double) -> Int {
+        Int(exactly: (min(max(part, -1), 2) * 100).rounded()) ?? -1
     }
 }
 

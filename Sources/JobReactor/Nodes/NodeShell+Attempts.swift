@@ -7,13 +7,15 @@ import JRWire
 
 /// An attempt that is under way and can be told to end.
 enum RunningAttempt {
-    case program(RunningProgram)
+    case program(RunningProgram, AttemptCancellation)
     case task(Task<Void, Never>, AttemptCancellation)
     case thread(AttemptCancellation)
 
     func cancel(_ reason: AttemptCancellation.Reason) {
         switch self {
-        case .program(let program): program.cancel()
+        case .program(let program, let cancellation):
+            cancellation.cancel(reason)
+            program.cancel()
         case .task(let task, let cancellation):
             cancellation.cancel(reason)
             task.cancel()
@@ -100,12 +102,12 @@ extension NodeShell {
         let program = ProgramRunner(
             path: path, workingDirectory: configuration.workingDirectory, timeout: configuration.programTimeout,
             log: { [weak self] line in self?.log(.info, job: record.id, "\(record.request.name): \(line)") })
-        running[order.attempt] = .program(
-            program.run(
-                arguments: runner.before, id: record.id, name: record.request.name, attempt: record.attempt, on: loop
-            ) { [weak self] _, result in
-                self?.programEnded(result, runner, order)
-            })
+        let started = program.run(
+            arguments: runner.before, id: record.id, name: record.request.name, attempt: record.attempt, on: loop
+        ) { [weak self] _, result in
+            self?.programEnded(result, runner, order)
+        }
+        if let cancellation = runner.cancellation { running[order.attempt] = .program(started, cancellation) }
     }
 
     /// The program was the job; its callbacks and errbacks run here.
@@ -128,10 +130,18 @@ extension NodeShell {
 
     // MARK: End
 
+    /// As far as it can be: a synchronous body on the reactor is over before anybody could say so.
+    func stop(_ cancellation: Cancellation) {
+        switch cancellation.reason {
+        case .requested: running[cancellation.attempt]?.cancel(.requested)
+        case .timedOut(let limit): running[cancellation.attempt]?.cancel(.timedOut(limit))
+        }
+    }
+
     func ended(_ order: RunOrder, _ result: AttemptResult) {
         let id = order.record.id
         running[order.attempt] = nil
-        storage.unmarkRunning(id)
+        if !engine.isSuperseded(order.attempt) { storage.unmarkRunning(id) }
         if case .failure(let error, _, _, _) = result {
             let name = order.record.request.name
             log(.warning, job: id, "job \(id) (\(name)) attempt \(order.record.attempt): \(error)")

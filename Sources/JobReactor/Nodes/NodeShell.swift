@@ -137,6 +137,7 @@ final class NodeShell: PeerLinkOwner {
         runReady()
         if let batch = engine.takeBatch(at: loop.now) { commit(batch) }
         for action in engine.takeActions() { act(action) }
+        for cancellation in engine.takeCancellations() { stop(cancellation) }
         tellRecovery()
         armTimer()
         if engine.isDrained, !hasToldDrained { finishDrain() }
@@ -208,7 +209,7 @@ final class NodeShell: PeerLinkOwner {
         for dialler in allDiallers { dialler.stop(on: loop) }
         var programs: [RunningProgram] = []
         for attempt in running.values {
-            if case .program(let program) = attempt { programs.append(program) } else { attempt.cancel(.requested) }
+            if case .program(let program, _) = attempt { programs.append(program) } else { attempt.cancel(.requested) }
         }
         listener?.close()
         host.stop()
