@@ -18,7 +18,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
     private let poller: Poller
     private let wakeCounter: Descriptor
-    private let inbox = Mutex(Inbox())
+    private let inbox = Monitor(Inbox())
     private let isAsleep = Atomic<Bool>(false)
     private let loopThread = Atomic<UInt>(0)
     private let life = Monitor(Life.created)

@@ -1,6 +1,5 @@
 import JRBase
 import JRSystem
-import Synchronization
 
 /// Threads for work that blocks: started when there is more work than idle threads, ended when they had none for a
 /// while.
@@ -121,7 +120,7 @@ public final class PoolExecutor: TaskExecutor {
 
 /// One value on its way from a thread of the pool to the loop.
 final class Handover<Value: Sendable>: Sendable {
-    private let value = Mutex<Value?>(nil)
+    private let value = Monitor<Value?>(nil)
 
     func put(_ value: Value) {
         self.value.withLock { $0 = value }

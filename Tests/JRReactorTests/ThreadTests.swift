@@ -1,7 +1,6 @@
 import JRBase
 import JRReactor
 import JRSystem
-import Synchronization
 import Testing
 
 @Suite("A reactor and other threads")
@@ -11,7 +10,7 @@ struct ThreadTests {
         let perThread = 1_000
         let reactor = try Reactor(name: "inbox")
         let state = Monitor((count: 0, inOrder: true))
-        let last = Mutex([Int](repeating: -1, count: 100))
+        let last = Monitor([Int](repeating: -1, count: 100))
         try reactor.start { _ in }
         for thread in 0..<100 {
             try Threads.start(name: "sender") {
@@ -82,8 +81,8 @@ struct ThreadTests {
     @Test("a stopped loop has closed what it owned, told the owners, and takes nothing more")
     func stop() throws {
         let reactor = try Reactor(name: "stop")
-        let reasons = Mutex<[CloseReason]>([])
-        let port = Mutex<SocketAddress?>(nil)
+        let reasons = Monitor<[CloseReason]>([])
+        let port = Monitor<SocketAddress?>(nil)
         let isReady = Monitor(false)
         try reactor.start { loop in
             let listener = try? loop.listen(on: .tcp(host: "127.0.0.1", port: 0)) { loop, connection in
@@ -117,7 +116,7 @@ struct ThreadTests {
     @Test("what was taken before the stop runs before the end")
     func lastTasks() throws {
         let reactor = try Reactor(name: "last")
-        let ran = Mutex(0)
+        let ran = Monitor(0)
         try reactor.start { loop in
             reactor.stop()
             for _ in 0..<10 { reactor.execute { _ in ran.withLock { $0 += 1 } } }
@@ -165,7 +164,7 @@ struct ThreadTests {
         }
         let reactor = try Reactor(name: "bound")
         let releasedOnLoop = Monitor<Bool?>(nil)
-        let carrier = Mutex<LoopBound<Value>?>(nil)
+        let carrier = Monitor<LoopBound<Value>?>(nil)
         let isMade = Monitor(false)
         try reactor.start { loop in
             let value = Value { releasedOnLoop.update { $0 = reactor.isOnLoop } }
