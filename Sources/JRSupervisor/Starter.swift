@@ -35,7 +35,11 @@ public final class Starter: Sendable {
             let object: JSON =
                 switch start {
                 case .ready(let message): ["ok": true, "message": .string(message)]
-                case .failed(let message): ["ok": false, "exit": .int(Int64(exitCode)), "message": .string(message)]
+                case .failed(let message, let logs):
+                    [
+                        "ok": false, "exit": .int(Int64(exitCode)), "message": .string(message),
+                        "logs": .array(logs.map(JSON.string)),
+                    ]
                 }
             // Nobody may be waiting any more, and that is all right.
             try? Files.writeAll(raw, Array((object.text + "\n").utf8))

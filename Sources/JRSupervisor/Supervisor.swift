@@ -26,7 +26,8 @@ public final class Supervisor {
     /// What somebody who waits for the start is told, once.
     public enum Start: Sendable, Equatable {
         case ready(String)
-        case failed(String)
+        /// Why, and the log files of those that ran and did not come up.
+        case failed(String, logs: [String])
     }
 
     let plan: Plan
@@ -304,11 +305,14 @@ public final class Supervisor {
     private func startFailed(_ positions: [Int]) {
         let reasons = positions.prefix(10).map { position in
             let machine = cluster.members[position].machine
-            return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)"
+            let mend =
+                machine.state == .blocked ? ". End that, or listen elsewhere: port 0 takes any that is free" : ""
+            return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)\(mend)"
         }
         let more = positions.count > 10 ? "\nand \(positions.count - 10) more" : ""
         endCode = SupervisorError.unavailable
-        tellStart(.failed(reasons.joined(separator: "\n") + more))
+        let ran = positions.filter { cluster.members[$0].machine.state != .blocked }
+        tellStart(.failed(reasons.joined(separator: "\n") + more, logs: ran.map { slots[$0].log.path }))
         note("not everything came up: taking everything down again")
         tell(.downRequested(.drain))
     }
@@ -346,7 +350,7 @@ public final class Supervisor {
         if endCode == 0, cluster.members.contains(where: { $0.machine.state == .failed }) {
             endCode = SupervisorError.unavailable
         }
-        tellStart(.failed("stopped before everything was ready"))
+        tellStart(.failed("stopped before everything was ready", logs: []))
         note("all stopped")
         writeState()
         if hasURL { try? Files.remove(runtime.urlFile) }

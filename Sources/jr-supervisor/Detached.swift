@@ -38,7 +38,20 @@ enum Detached {
             return ExitCode.ok.rawValue
         }
         let code = object["exit"]?.int.flatMap { Int32(exactly: $0) } ?? ExitCode.unavailable.rawValue
-        if !json { Standard.write(Standard.error, "jr-supervisor: \(message)\n") }
+        if !json {
+            let logs = (object["logs"]?.array ?? []).compactMap(\.string)
+            Standard.write(Standard.error, "jr-supervisor: \(message)\n" + lastLines(of: logs))
+        }
         return code
+    }
+
+    /// What those said that did not come up, from their log files: everything is down again, and they are complete.
+    private static func lastLines(of logs: [String]) -> String {
+        var text = ""
+        for path in logs.prefix(3) {
+            let lines = LogFollower(instance: "", path: path).last(20).map { "    \(Terminal.escape($0.text))\n" }
+            if !lines.isEmpty { text += "the last lines of \(path):\n" + lines.joined() }
+        }
+        return text
     }
 }

@@ -30,7 +30,7 @@ struct UpVerb {
             let lock = try RuntimeLock(file.runtime)
             try supervise(file, lock, starter)
         } catch {
-            starter?.tell(.failed(error.message), exitCode: error.exitCode)
+            starter?.tell(.failed(error.message, logs: []), exitCode: error.exitCode)
             throw error
         }
         return ExitCode.ok.rawValue
@@ -55,7 +55,7 @@ struct UpVerb {
                 plan: file.plan, runtime: file.runtime, lock: lock, console: console, options: options, loop: loop)
             supervisor.started = { start in
                 starter?.tell(start, exitCode: ExitCode.unavailable.rawValue)
-                if !isDetached, case .failed(let reasons) = start, options.endsWhenNotReady {
+                if !isDetached, case .failed(let reasons, _) = start, options.endsWhenNotReady {
                     Standard.write(Standard.error, "jr-supervisor: not ready:\n\(reasons)\n")
                 }
             }
@@ -70,7 +70,7 @@ struct UpVerb {
                 }
                 try supervisor.start()
             } catch let error as SupervisorError {
-                starter?.tell(.failed(error.message), exitCode: error.exitCode)
+                starter?.tell(.failed(error.message, logs: []), exitCode: error.exitCode)
                 fail("jr-supervisor: \(error.message)", error.exitCode)
             } catch {
                 fail("jr-supervisor: \(error)", ExitCode.software.rawValue)

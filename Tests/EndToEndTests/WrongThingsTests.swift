@@ -32,6 +32,7 @@ struct WrongThingsTests {
         #expect(up.status == .exited(69))
         #expect(up.errors.contains("\(port)"), "\(up.errors)")
         #expect(up.errors.contains("pid \(SystemProgram.pid)"), "\(up.errors)")
+        #expect(up.errors.contains("listen elsewhere"), "\(up.errors)")
         _ = try Programs.run(["jr-supervisor", "down", "--now"], in: directory)
     }
 
@@ -58,10 +59,9 @@ struct WrongThingsTests {
         let cluster = try Cluster(jobs: jobs)
         let up = try cluster.supervisor("up", "--detach", "cluster.json")
         #expect(up.status == .exited(69))
-        let logs = try cluster.supervisor("logs", "-n", "100")
-        let said = up.errors + up.output + logs.output
-        #expect(said.contains("broken.swift:2:"), "\(said)")
-        #expect(said.contains("error:"), "\(said)")
+        #expect(up.errors.contains("worker.1 is failed: exit 65"), "\(up.errors)")
+        #expect(up.errors.contains("the last lines of "), "\(up.errors)")
+        #expect(up.errors.contains("broken.swift:2:30: error: cannot find 'nope' in scope"), "\(up.errors)")
     }
 
     @Test("an unknown verb is answered with the nearest one")

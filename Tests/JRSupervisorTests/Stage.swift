@@ -90,7 +90,7 @@ final class Stage {
             do {
                 try supervisor.start()
             } catch {
-                start.update { $0 = .failed("\(error)") }
+                start.update { $0 = .failed("\(error)", logs: []) }
                 exitCode.update { $0 = 99 }
             }
         }

@@ -121,7 +121,7 @@ extension ShellTests {
                 files: ["main": files["main"] ?? "", "slow": "exec sleep 60\n"])
             try stage.up(.init(endsWhenNotReady: true))
             try stage.state("worker.1", .stopping, "not ready within 100ms")
-            guard case .failed(let reason) = stage.waitForStart() else {
+            guard case .failed(let reason, _) = stage.waitForStart() else {
                 throw Stage.Missing(parts: [], seen: stage.seen)
             }
             #expect(reason.contains("worker.1") && reason.contains("not ready within 100ms"))
