@@ -28,8 +28,7 @@ extension ObjectReader {
         case .int(let range): return int(key, range).map(SettingValue.int)
         case .seconds:
             guard let value = take(key) else { return nil }
-            let text = value.string ?? value.int.map { String($0) } ?? value.double.map { String($0) }
-            if let parsed = text.flatMap({ try? setting.parse($0) }) { return parsed }
+            if let parsed = value.numberOrText.flatMap({ try? setting.parse($0) }) { return parsed }
             refuse(key, value, mustBe: setting.spec.kind.expected)
         case .duration, .limit, .size, .name, .address, .addresses, .text:
             guard let value = take(key) else { return nil }
@@ -82,6 +81,18 @@ extension ObjectReader {
         if (try? setting.parse(text)) != nil { return true }
         complain("\(name) must be \(setting.spec.kind.expected), found \(member.value.shown)", at: member.value)
         return false
+    }
+}
+
+extension LocatedJSON {
+    /// In a function of its own: as a chain of `??` it crashes the optimiser of Swift 6.3.1.
+    fileprivate var numberOrText: String? {
+        switch content {
+        case .string(let text): text
+        case .int(let number): String(number)
+        case .double(let number): String(number)
+        case .null, .bool, .array, .object: nil
+        }
     }
 }
 
