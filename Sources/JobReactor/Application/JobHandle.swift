@@ -51,7 +51,8 @@ public struct JobHandle<Output: Sendable>: Sendable {
         }
     }
 
-    /// Calls `body` on the reactor's thread when the job has succeeded, once for each run of a periodic one.
+    /// Calls `body` when the job has succeeded, once for each run of a periodic one: on the reactor's thread, or at
+    /// once on this one if it has already.
     ///
     /// What it throws is dropped: an answer that does not fit the type, and errors of its own.
     @discardableResult
@@ -65,7 +66,8 @@ public struct JobHandle<Output: Sendable>: Sendable {
         return self
     }
 
-    /// Calls `body` on the reactor's thread when the last attempt has failed, or the job was cancelled or refused. What
+    /// Calls `body` when the last attempt has failed, or the job was cancelled or refused: on the reactor's thread, or
+    /// at once on this one if it was already. What
     /// it throws is dropped.
     @discardableResult
     public func onError(_ body: @escaping @Sendable (JobFailure) throws -> Void) -> Self {
@@ -116,7 +118,7 @@ public struct JobFailure: Error, Sendable, CustomStringConvertible {
     init(_ error: JobReactorError, id: JobID) {
         code = error.code
         self.id = id
-        message = error.why.isEmpty ? error.what : error.why
+        message = error.reason
         attempts = 0
         node = ""
         arguments = ["error": .string(message)]
@@ -128,12 +130,19 @@ public struct JobFailure: Error, Sendable, CustomStringConvertible {
     }
 }
 
+extension JobReactorError {
+    /// The shortest words that say it.
+    var reason: String { why.isEmpty ? what : why }
+}
+
 /// What becomes of one job, for the handles that look at it. Safe from any thread.
 final class JobTracker: Sendable {
+    typealias Listener = @Sendable (JobEvent, _ isLast: Bool) -> Void
+
     private struct State: Sendable {
         var past: [JobEvent] = []
         var isOver = false
-        var listeners: [@Sendable (JobEvent, _ isLast: Bool) -> Void] = []
+        var listeners: [Listener] = []
     }
 
     /// Events of a periodic job that a late listener still hears.
@@ -170,7 +179,7 @@ final class JobTracker: Sendable {
     }
 
     /// Tells of what was and of what comes. A listener that comes while an event is told may hear it first.
-    func listen(_ listener: @escaping @Sendable (JobEvent, _ isLast: Bool) -> Void) {
+    func listen(_ listener: @escaping Listener) {
         let past = state.withLock { state in
             if !state.isOver { state.listeners.append(listener) }
             return state.past

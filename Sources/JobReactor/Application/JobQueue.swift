@@ -43,17 +43,23 @@ extension JobQueue {
         success: (@Sendable (JobArguments) throws -> Void)? = nil,
         error: (@Sendable (JobArguments) throws -> Void)? = nil
     ) throws(JobReactorError) -> JobHandle<JobArguments> {
-        let handle = try enqueue(name, args.encoded, options, id: id) { args throws(JobReactorError) in args }
-        if success != nil || error != nil {
-            handle.tracker.listen { event, _ in
-                switch event {
-                case .ended(let result): try? (result.isSuccessFeedback ? success : error)?(result.arguments)
-                case .refused(let refusal): try? error?(JobFailure(refusal, id: handle.id).arguments)
-                case .accepted, .stored: break
-                }
+        let listener = Self.listener(success, error)
+        return try enqueue(name, args.encoded, options, id: id, listener) { args throws(JobReactorError) in args }
+    }
+
+    /// What hears of the endings for the two closures; nil without any.
+    private static func listener(
+        _ success: (@Sendable (JobArguments) throws -> Void)?, _ error: (@Sendable (JobArguments) throws -> Void)?
+    ) -> JobTracker.Listener? {
+        if success == nil, error == nil { return nil }
+        return { event, _ in
+            switch event {
+            // What a closure throws is its own affair: it must not harm the next, nor the reactor.
+            case .ended(let result): try? (result.isSuccessFeedback ? success : error)?(result.arguments)
+            case .refused(let refusal): try? error?(["error": .string(refusal.reason)])
+            case .accepted, .stored: break
             }
         }
-        return handle
     }
 
     /// Enqueues a typed job.
@@ -82,7 +88,7 @@ extension JobQueue {
         if let period { options.period = Interval(period) }
         if let placement { options.placement = placement }
         let args = try JobArguments(encoding: job)
-        return try enqueue(J.kind, args.encoded, options, id: id, J.output(of:))
+        return try enqueue(J.kind, args.encoded, options, id: id, nil, J.output(of:))
     }
 
     /// Enqueues a job by name and tells `observe` all that becomes of it, on the reactor's thread, in the order of
@@ -106,7 +112,7 @@ extension JobQueue {
 
     private func enqueue<Output>(
         _ name: String, _ arguments: [UInt8], _ options: JobOptions, id: String?,
-        _ decode: @escaping @Sendable (JobArguments) throws(JobReactorError) -> Output
+        _ listener: JobTracker.Listener?, _ decode: @escaping @Sendable (JobArguments) throws(JobReactorError) -> Output
     ) throws(JobReactorError) -> JobHandle<Output> {
         let now = wallTime
         let request = JobRequest(
@@ -114,6 +120,8 @@ extension JobQueue {
             feedback: .both, options: options.fixed(at: now))
         try JobReactorError.check(request, at: now)
         let tracker = JobTracker(request.id)
+        // Before anything can happen, so that it hears all on the reactor's thread.
+        if let listener { tracker.listen(listener) }
         try submit(request) { event in tracker.observe(event) }
         return JobHandle(tracker: tracker, queue: self, decode: decode)
     }

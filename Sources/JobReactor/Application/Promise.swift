@@ -40,11 +40,10 @@ final class Promise<Value: Sendable>: Sendable {
         }
         let value = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Value?, Never>) in
-                // A task that is cancelled before it waits finds no waiter to wake, so it looks here.
-                let isCancelled = Task.isCancelled
                 let now: Value?? = state.withLock { state in
                     if let value = state.value { return .some(value) }
-                    if isCancelled { return .some(nil) }
+                    // Looked at behind the lock: a task that is cancelled later finds the waiter.
+                    if Task.isCancelled { return .some(nil) }
                     state.waiters[number] = continuation
                     return .none
                 }
