@@ -175,6 +175,19 @@ import Testing
         #expect(bench.record(1)?.outcomes.map(\.run) == Array(25...40))
     }
 
+    @Test("large outcomes of a periodic job are kept as far as they fit its record, and never less than the latest")
+    func outcomesFitARecord() throws {
+        var bench = bench(request(1, feedback: .both) { $0.period = .seconds(1) })
+        for round in 1...6 as ClosedRange<Int64> {
+            let size = round == 6 ? Limits.argumentBytes : Limits.argumentBytes / 3
+            bench.end(try run(&bench), .success(arguments: [UInt8](repeating: 0, count: size)))
+            bench.commit()
+            #expect(
+                bench.record(1)?.outcomes.map(\.run) == (round == 6 ? [6] : Array(max(1, Int(round) - 2)...Int(round))))
+            bench.wait(until: round * 1_000)
+        }
+    }
+
     @Test(
         "B34: a cancelled job ends without a retry, with success feedback from a job and error feedback from an errback"
     )

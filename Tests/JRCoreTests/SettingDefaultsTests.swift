@@ -18,6 +18,8 @@ struct SettingDefaultsTests {
         #expect(node.removeFailedJobs == table.bool(.removeFailedJobs))
         #expect(node.retryJobsAtStart == table.bool(.retryJobsAtStart))
         #expect(node.poisonDeaths == table.int(.poisonDeaths))
+        #expect(node.timeout == table.limit(.timeout))
+        #expect(node.cancelGrace == table.duration(.cancelGrace))
         #expect(node.outcomeLife == table.duration(.outcomeLife))
         #expect(node.poolJobs == table.int(.poolThreads))
         #expect(node.programJobs == table.int(.programJobs))

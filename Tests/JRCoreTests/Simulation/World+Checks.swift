@@ -8,7 +8,10 @@ import Testing
 extension World {
     /// A fault that reaches jobs between an application and a node's disk may make these run twice.
     func excuseUnacknowledged() {
-        for id in jobs.keys where jobs[id]?.isAcknowledged == false { jobs[id]?.mayRunTwice = true }
+        for id in jobs.keys where jobs[id]?.isAcknowledged == false {
+            jobs[id]?.mayRunTwice = true
+            jobs[id]?.mayHaveCopies = true
+        }
     }
 
     /// A distributor sends what it was granted and no more.
@@ -26,7 +29,9 @@ extension World {
         if nodes[index].disk[record.id] == nil { complain("\(record.id) runs before it is stored") }
         if let due = record.due, due > now.wall { complain("\(record.id) runs \((due - now.wall).seconds) s early") }
         if let due = job.request.options.due, due > now.wall { complain("\(record.id) runs before its time") }
-        if !job.runningOn.isEmpty, !job.mayRunTwice || job.runningOn.contains(index) {
+        if job.isCancelled, !job.mayHaveCopies { complain("\(record.id) runs, and was cancelled") }
+        let others = job.runningOn.filter { $0 != index || !nodes[index].unstoppable.contains(record.id) }
+        if !others.isEmpty, !job.mayRunTwice || others.contains(index) {
             complain("\(record.id) runs on \(job.runningOn) and now on \(index)")
         }
         let found = Self.arguments(record.request.arguments) ?? [:]
@@ -63,11 +68,41 @@ extension World {
         case .stored(let id, _): jobs[id]?.isAcknowledged = true
         case .refused(let id, let code, let text): complain("\(id) is refused: \(code), \(text)")
         case .ended(let outcome): ended(index, outcome)
-        case .answered, .notAnswered: complain("an answer to a question that nobody asked")
+        case .answered(let number, let answer):
+            guard let id = clients[index].cancels.removeValue(forKey: number) else {
+                return complain("an answer to a question that nobody asked")
+            }
+            answered(id, answer)
+        case .notAnswered(let number, let code, let text):
+            if clients[index].cancels.removeValue(forKey: number) == nil || (code != .notFound && code != .unavailable)
+            {
+                complain("no answer: \(text)")
+            }
+        }
+    }
+
+    /// Somebody was told what became of a job that is to be cancelled.
+    private func answered(_ id: JobID, _ answer: Value) {
+        guard let job = jobs[id] else { return complain("\(id) is cancelled, and nobody enqueued it") }
+        let kept = nodes.compactMap { $0.disk[id] }.filter { !$0.status.isEnded }
+        switch answer.map?["state"]?.string {
+        case "cancelled":
+            jobs[id]?.isCancelled = true
+            jobs[id]?.hasEnded = true
+            if !kept.isEmpty, !job.mayHaveCopies { complain("\(id) is said to be cancelled, and is kept to be run") }
+        case "cancelling":
+            jobs[id]?.isCancelled = true
+            if !kept.allSatisfy(\.isCancelRequested), !job.mayHaveCopies {
+                complain("\(id) is to be cancelled, and that is not stored")
+            }
+        case "ended": if !job.hasEnded { complain("\(id) is said to have ended, and has not") }
+        default: complain("the answer about \(id) is \(answer)")
         }
     }
 
     private func ended(_ index: Int, _ outcome: JobOutcome) {
+        // What was cancelled where it waited is stored nowhere.
+        if outcome.ending == .cancelled, outcome.node.isEmpty { jobs[outcome.id]?.hasEnded = true }
         guard let job = jobs[outcome.id] else { return complain("an outcome of \(outcome.id), which nobody enqueued") }
         if job.client != index || job.clientLife != clients[index].life {
             complain("the outcome of \(outcome.id) came to another application")
@@ -98,6 +133,9 @@ extension World {
         }
         for (index, client) in clients.enumerated() where client.engine?.pendingCount != 0 {
             complain("application \(index) still waits for \(client.engine?.pendingCount ?? -1) jobs")
+        }
+        for (index, client) in clients.enumerated() where !client.cancels.isEmpty {
+            complain("application \(index) still waits for \(client.cancels.count) answers")
         }
     }
 

@@ -77,6 +77,7 @@ extension World {
             settings.retry = RetrySchedule(shape: .linear, base: .milliseconds(200))
             settings.removeFailedJobs = true
             settings.outcomeLife = .seconds(120)
+            settings.cancelGrace = .milliseconds(500)
             var engine = NodeEngine(
                 settings: settings, session: session, incarnation: nodes[index].life, promise: "simulated",
                 lanes: [Self.job: .loop])
@@ -104,6 +105,7 @@ extension World {
         case .client(let index):
             clients[index].engine = nil
             clients[index].life += 1
+            clients[index].cancels = [:]
         }
         for number in connections.indices {
             if connections[number].ends.contains(where: { $0.process == process && !$0.isClosed }) { cut(number) }
@@ -121,6 +123,8 @@ extension World {
         nodes[index].life += 1
         nodes[index].batch = nil
         nodes[index].hasDialled = false
+        nodes[index].orders = [:]
+        nodes[index].unstoppable = []
         nodes[index].wakesAt = nil
     }
 
@@ -129,6 +133,7 @@ extension World {
     private func turn(node index: Int) {
         let life = nodes[index].life
         while let order = nodes[index].engine?.nextRun(at: now) { run(index, order) }
+        for cancellation in nodes[index].engine?.takeCancellations() ?? [] { stop(index, cancellation) }
         if let batch = nodes[index].engine?.takeBatch(at: now) {
             nodes[index].batch = (batch.number, batch.changes)
             nodes[index].isApplied = false
@@ -181,6 +186,9 @@ extension World {
         let id = order.record.id
         nodes[index].inherited.remove(id)
         nodes[index].running.insert(id)
+        nodes[index].unstoppable.remove(id)
+        nodes[index].orders = nodes[index].orders.filter { $0.value.record.id != id }
+        nodes[index].orders[order.attempt] = order
         jobs[id]?.runningOn.insert(index)
         let life = nodes[index].life
         // Not so late that the calm comes first: it would never end.
@@ -210,16 +218,52 @@ extension World {
             ? .cancelled(arguments: after, byErrback: random.chance(1, in: 2)) : .success(arguments: after)
     }
 
+    /// Most attempts stop when they are told to, with an error or by cancelling themselves.
+    private func stop(_ index: Int, _ cancellation: Cancellation) {
+        guard let order = nodes[index].orders[cancellation.attempt] else { return complain("nothing is there to stop") }
+        guard whims.chance(2, in: 3) else {
+            if cancellation.reason != .requested { nodes[index].unstoppable.insert(order.record.id) }
+            return
+        }
+        let before = order.record.request.arguments
+        let result =
+            whims.chance(1, in: 2)
+            ? AttemptResult.cancelled(arguments: before, byErrback: false)
+            : AttemptResult.failure(error: "stopped", arguments: before, feedback: before, isFinal: false)
+        let wait = Int64(whims.below(600))
+        after(wait, .attemptEnds(node: index, life: nodes[index].life, order, result))
+    }
+
     func attemptEnds(_ index: Int, _ order: RunOrder, _ result: AttemptResult) {
         let id = order.record.id
+        guard nodes[index].orders.removeValue(forKey: order.attempt) != nil else {
+            // It was stopped before, or another one has begun: what it says is for nobody.
+            nodes[index].engine?.attemptEnded(order.attempt, result, at: now)
+            return planTurn(.node(index))
+        }
+        let stale = nodes[index].engine?.counters.staleAnswers
+        defer { if nodes[index].engine?.counters.staleAnswers == stale { succeeded(id, result) } }
         nodes[index].running.remove(id)
         jobs[id]?.runningOn.remove(index)
-        if case .success = result { jobs[id]?.successes += 1 }
         nodes[index].engine?.attemptEnded(order.attempt, result, at: now)
         planTurn(.node(index))
     }
 
+    private func succeeded(_ id: JobID, _ result: AttemptResult) {
+        if case .success = result { jobs[id]?.successes += 1 }
+    }
+
     // MARK: Applications
+
+    /// Somebody cancels some job, perhaps that of another application, perhaps one that is long over.
+    func cancel(_ index: Int) {
+        guard isUp(.client(index)), !jobs.isEmpty else { return }
+        let id = jobID(1 + whims.below(jobs.count))
+        if let number = clients[index].engine?.ask("cancel", ["id": .bytes(id.bytes)]) {
+            clients[index].cancels[number] = id
+        }
+        planTurn(.client(index))
+    }
 
     func enqueue(_ index: Int) {
         guard isUp(.client(index)) else { return }
@@ -232,6 +276,9 @@ extension World {
         if random.chance(1, in: 5) { options.period = .milliseconds(500 + below(2_000)) }
         if random.chance(1, in: 4) { options.maxAttempts = 1 + random.below(4) }
         if random.chance(1, in: 4) { options.placement.preferred = ["n\(random.below(nodes.count))"] }
+        if faults.timeoutsPerHundred > 0, whims.below(100) < faults.timeoutsPerHundred {
+            options.timeout = .milliseconds(Int64(20 + whims.below(2_000)))
+        }
         // Kind 1 always fails, kind 2 fails for good, all others succeed.
         let kind = options.period == nil ? random.below(12) : 0
         if kind == 1 { options.maxAttempts = 1 + random.below(4) }

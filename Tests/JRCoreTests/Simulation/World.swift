@@ -11,7 +11,9 @@ import Testing
 final class World {
     let seed: UInt64
     var random: SeededRandom
-    let faults: Faults
+    /// For what people do, so that the rest of a run is the same with and without it for as long as it can be.
+    var whims: SeededRandom
+    var faults: Faults
     var time: Int64 = 0
     var isCalm = false
     private var queue = TimerHeap<Happening>()
@@ -30,8 +32,9 @@ final class World {
 
     static let faultsEnd: Int64 = 20_000
 
-    init(seed: UInt64) {
+    init(seed: UInt64, hasWhims: Bool) {
         self.seed = seed
+        whims = SeededRandom(seed: ~seed)
         var random = SeededRandom(seed: seed)
         faults = Faults(&random)
         distributors = Array(repeating: SimulatedDistributor(), count: 1 + random.below(2))
@@ -45,6 +48,7 @@ final class World {
             after(below(Self.faultsEnd), .enqueue(client: random.below(clients.count)))
         }
         planFaults()
+        if hasWhims { planWhims() }
         after(Self.faultsEnd, .calm)
     }
 
@@ -69,6 +73,15 @@ final class World {
             let start = below(Self.faultsEnd)
             after(start, .storage(node: node, isFull: true))
             after(start + below(5_000), .storage(node: node, isFull: false))
+        }
+    }
+
+    private func planWhims() {
+        if whims.chance(2, in: 3) { faults.cancels = 1 + whims.below(20) }
+        if whims.chance(1, in: 2) { faults.timeoutsPerHundred = 20 + whims.below(60) }
+        for _ in 0..<faults.cancels {
+            let moment = Int64(whims.below(Int(Self.faultsEnd) + 10_000))
+            after(moment, .cancel(client: whims.below(clients.count)))
         }
     }
 
@@ -102,6 +115,7 @@ final class World {
         case .attemptEnds(let node, let life, let order, let result):
             if isAlive(.node(node), life) { attemptEnds(node, order, result) }
         case .enqueue(let client): enqueue(client)
+        case .cancel(let client): cancel(client)
         case .crash(let process): if !isCalm { crash(process) }
         case .start(let process): start(process)
         case .storage(let node, let isFull): nodes[node].isFull = isFull && !isCalm

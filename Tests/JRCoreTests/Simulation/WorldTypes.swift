@@ -23,6 +23,7 @@ enum Happening {
     case batchIsAnswered(node: Int, life: Int)
     case attemptEnds(node: Int, life: Int, RunOrder, AttemptResult)
     case enqueue(client: Int)
+    case cancel(client: Int)
     case crash(Process)
     case start(Process)
     case storage(node: Int, isFull: Bool)
@@ -66,6 +67,10 @@ struct SimulatedNode {
     var disk: [JobID: JobRecord] = [:]
     var running: Set<JobID> = []
     var inherited: Set<JobID> = []
+    /// Attempts under way, as the shell knows them.
+    var orders: [AttemptID: RunOrder] = [:]
+    /// Jobs whose attempt took too long and does not stop: another one may begin beside it.
+    var unstoppable: Set<JobID> = []
     var isFull = false
 }
 
@@ -77,6 +82,8 @@ struct SimulatedDistributor {
 struct SimulatedClient {
     var engine: ClientEngine?
     var life = 0
+    /// What it asked to have cancelled, by the number of the question.
+    var cancels: [UInt32: JobID] = [:]
 }
 
 /// What the world knows of a job, beside what the engines say.
@@ -88,6 +95,10 @@ struct SimulatedJob {
     var isAcknowledged = false
     /// A fault happened that allows a second run.
     var mayRunTwice = false
+    /// A fault happened while it was not acknowledged: a node may have a copy that nobody knows of.
+    var mayHaveCopies = false
+    /// Somebody was told that it never runs again.
+    var isCancelled = false
     var hasEnded = false
     var successes = 0
     var reported: [Int] = []
@@ -108,6 +119,9 @@ struct Faults {
     var hangsPerHundred = 0
     var diesPerHundred = 0
     var slowest: Int64 = 5
+    /// Jobs that people cancel, and jobs with a time-out.
+    var cancels = 0
+    var timeoutsPerHundred = 0
 
     init(_ random: inout SeededRandom) {
         func sometimes(_ most: Int) -> Int { random.chance(1, in: 2) ? 1 + random.below(most) : 0 }
