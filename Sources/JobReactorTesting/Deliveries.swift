@@ -1,3 +1,4 @@
+import JRCore
 import JobReactor
 
 /// What observers are to be told, in order: whoever finds nobody at it tells all, and others may wait for that.
@@ -24,10 +25,14 @@ struct Deliveries: Sendable {
     }
 }
 
-/// The `async` bodies under way: whether all of them wait for the ends of other jobs, so that these can be run.
+/// The bodies under way: whether all of them wait for the ends of other jobs, so that these can be run.
 struct Bodies: Sendable {
     private struct Body: Sendable {
+        let node: Int
+        let attempt: AttemptID
+        let cancellation: AttemptCancellation?
         var task: Task<Void, Never>?
+        var isCancelled = false
         /// How many ends it waits for.
         var waits = 0
     }
@@ -38,13 +43,29 @@ struct Bodies: Sendable {
     /// Who runs jobs, while it waits.
     private var driver: CheckedContinuation<Void, Never>?
 
-    mutating func begin() -> Int {
+    mutating func begin(_ order: TestCluster.Order, _ cancellation: AttemptCancellation?) -> Int {
         defer { nextNumber += 1 }
-        bodies[nextNumber] = Body()
+        bodies[nextNumber] = Body(node: order.node, attempt: order.run.attempt, cancellation: cancellation)
         return nextNumber
     }
 
-    mutating func began(_ number: Int, _ task: Task<Void, Never>) { bodies[number]?.task = task }
+    mutating func began(_ number: Int, _ task: Task<Void, Never>) {
+        bodies[number]?.task = task
+        if bodies[number]?.isCancelled == true { task.cancel() }
+    }
+
+    /// Tells an attempt to end. What it waits for it will not wait for any longer.
+    mutating func cancel(_ cancellation: Cancellation, on node: Int) {
+        guard let (number, body) = bodies.first(where: { $1.node == node && $1.attempt == cancellation.attempt })
+        else { return }
+        switch cancellation.reason {
+        case .requested: body.cancellation?.cancel(.requested)
+        case .timedOut(let limit): body.cancellation?.cancel(.timedOut(limit))
+        }
+        bodies[number]?.isCancelled = true
+        bodies[number]?.waits = 0
+        body.task?.cancel()
+    }
 
     mutating func end(_ number: Int) {
         bodies[number] = nil
@@ -61,7 +82,10 @@ struct Bodies: Sendable {
 
     /// A job has ended: whoever waits for it goes on, and is waited for again.
     mutating func ended(_ id: JobID) {
-        for number in waits.removeValue(forKey: id) ?? [] { bodies[number]?.waits -= 1 }
+        for number in waits.removeValue(forKey: id) ?? [] {
+            guard let count = bodies[number]?.waits, count > 0 else { continue }
+            bodies[number]?.waits = count - 1
+        }
     }
 
     /// Resumes the driver when no body is at work.

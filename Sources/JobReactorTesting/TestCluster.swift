@@ -141,6 +141,11 @@ struct TestCluster: Sendable {
         return over
     }
 
+    /// The attempts that are to be told to end, and their nodes.
+    mutating func takeCancellations() -> [(node: Int, Cancellation)] {
+        nodes.indices.flatMap { index in nodes[index].engine.takeCancellations().map { (index, $0) } }
+    }
+
     /// Whether the job's end, or the first one of a periodic job, is still to come.
     func isUnderWay(_ id: JobID) -> Bool { positions[id] != nil && results[id] == nil && !refused.contains(id) }
 

@@ -189,19 +189,28 @@ extension TestQueue {
             (state.definitions[order.run.record.request.name], state.cluster.nodes[order.node].name)
         }
         guard let definition else { preconditionFailure("a node ran a job that it does not have") }
+        let isInTurn = definition.isSynchronous && !order.run.record.request.options.isDeferred
+        let cancellation = isInTurn ? nil : AttemptCancellation()
         let runner = AttemptRunner(
-            definition, order.run.record, host: TestHost(node: node, testQueue: self),
+            definition, order.run.record, host: TestHost(node: node, testQueue: self), cancellation: cancellation,
             mergesJobItself: mergesJobItself, distributor: "test")
+        let body = state.withLock { $0.bodies.begin(order, cancellation) }
         JR.withQueue(self) {
             Self.$isInBody.withValue(true) {
-                if definition.isSynchronous { ended(order, runner.run()) } else { begin(order, runner, on: executor) }
+                if definition.isSynchronous {
+                    ended(order, runner.run())
+                    state.withLock { $0.bodies.end(body) }
+                } else {
+                    begin(body, order, runner, on: executor)
+                }
             }
         }
         await quiet()
     }
 
-    private func begin(_ order: TestCluster.Order, _ runner: AttemptRunner, on executor: (any TaskExecutor)?) {
-        let body = state.withLock { $0.bodies.begin() }
+    private func begin(
+        _ body: Int, _ order: TestCluster.Order, _ runner: AttemptRunner, on executor: (any TaskExecutor)?
+    ) {
         let willWait: @Sendable (JobID) -> Void = { [self] id in
             state.withLock { state in
                 if state.cluster.isUnderWay(id) { state.bodies.willWait(body, for: id) }

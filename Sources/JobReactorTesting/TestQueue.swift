@@ -17,8 +17,8 @@ import Synchronization
 ///
 /// Behind it are the parts that an application, a distributor and nodes have in production, so that retries, periods,
 /// delays, idempotency keys, feedback and placement are the same here. What differs: jobs run one after the other, in
-/// an order that is always the same; a body takes no virtual time, so that no timeout strikes; nothing is stored; and
-/// programs are not run, see ``replace(_:run:)-(String,_)``.
+/// an order that is always the same; a body takes no virtual time, so that a timeout strikes only those that wait for a
+/// job which is due later; nothing is stored; and programs are not run, see ``replace(_:run:)-(String,_)``.
 ///
 /// Code that uses the short form `JR.enqueue` is redirected here with ``JobReactor/JR/withQueue(_:_:)``. Inside jobs
 /// that this queue runs, `JR.enqueue` comes here by itself.
@@ -199,6 +199,7 @@ extension TestQueue.State {
         let result = body(&cluster)
         deliveries.waiting += cluster.takeNews()
         for id in cluster.takeOver() { bodies.ended(id) }
+        for (node, cancellation) in cluster.takeCancellations() { bodies.cancel(cancellation, on: node) }
         return result
     }
 }
