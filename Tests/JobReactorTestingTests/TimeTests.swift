@@ -78,7 +78,7 @@ struct TimeTests {
         #expect(queue.now == WallTime(milliseconds: 40_000))
     }
 
-    @Test("B9: a periodic job runs once a period, with feedback each time, and stops by throwing Cancel")
+    @Test("B21: a periodic job runs once a period, with feedback each time, and stops by throwing Cancel")
     func periods() async throws {
         let queue = TestQueue {
             Handler("tick") { args in

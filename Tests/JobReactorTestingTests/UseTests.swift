@@ -110,7 +110,7 @@ struct UseTests {
         #expect(try await after.value == [:])
     }
 
-    @Test("B19: jobs go to the nodes that they name, and keep away from those that they exclude")
+    @Test("B26: jobs go to the nodes that they name, and keep away from those that they exclude")
     func placement() async throws {
         let queue = TestQueue(nodes: ["a", "b"]) { Handler("job") { _ in } }
         for _ in 0..<4 { try queue.enqueue("job") }
