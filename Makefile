@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 PROGRAMS = jr jr-node jr-distributor jr-supervisor
 SOURCES = Package.swift $(wildcard Sources Tests Examples)
 
-.PHONY: help build release test lint format check clean install uninstall
+.PHONY: help build release test lint format check docs clean install uninstall
 
 help:
 	@echo 'make build              everything, for development'
@@ -12,6 +12,7 @@ help:
 	@echo 'make lint               is it formatted as it should be?'
 	@echo 'make format             format it'
 	@echo 'make check              what must pass before a change is merged: lint and all tests'
+	@echo 'make docs               the documentation of the library, .build-docs/JobReactor.doccarchive'
 	@echo 'make install            the programs, manual pages and completions to PREFIX ($(PREFIX)), after make release'
 	@echo 'make uninstall          remove these again'
 	@echo 'make clean              remove what was built'
@@ -33,6 +34,9 @@ format:
 
 check:
 	.ci/run
+
+docs:
+	scripts/docs.sh
 
 clean:
 	swift package clean

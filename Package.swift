@@ -19,8 +19,8 @@ func program(_ name: String, _ dependencies: [Target.Dependency], linker: [Linke
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linker)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 // Pure: no system calls, clock, randomness, threads or Foundation. TidyTests holds the table of allowed imports.
@@ -82,6 +82,8 @@ let testTargets: [Target] = [
     tests("JobReactorTestingTests", ["JobReactorTesting", "JobReactor"]),
     tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
+    // Its snippets are a program of their own, compiled as a user's is.
+    tests("UsageTests", ["JobReactor", "JobReactorTesting"], exclude: ["Snippets"]),
     tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),
 ]
 

@@ -3,24 +3,31 @@
 /// Not `Duration`: a plain integer compares, adds and encodes without surprises, and saturates instead of trapping,
 /// because lengths of time also come from the wire and from files.
 public struct Interval: Sendable, Hashable, Comparable, Codable {
+    /// The length; negative for one that goes back.
     public var nanoseconds: Int64
 
+    /// A length of so many nanoseconds.
     @inlinable
     public init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
+    /// No time at all.
     public static let zero = Interval(nanoseconds: 0)
 
+    /// A length of so many nanoseconds.
     @inlinable
     public static func nanoseconds(_ count: Int64) -> Interval { Interval(nanoseconds: count) }
 
+    /// A length of so many microseconds; the longest there is when they are too many.
     @inlinable
     public static func microseconds(_ count: Int64) -> Interval { saturating(count, times: 1_000) }
 
+    /// A length of so many milliseconds; the longest there is when they are too many.
     @inlinable
     public static func milliseconds(_ count: Int64) -> Interval { saturating(count, times: 1_000_000) }
 
+    /// A length of so many whole seconds; the longest there is when they are too many.
     @inlinable
     public static func seconds(_ count: Int64) -> Interval { saturating(count, times: 1_000_000_000) }
 
@@ -36,6 +43,7 @@ public struct Interval: Sendable, Hashable, Comparable, Codable {
         return Interval(nanoseconds: Int64(value))
     }
 
+    /// So many units of so many nanoseconds; the longest there is when they are too many.
     @inlinable
     public static func saturating(_ count: Int64, times unit: Int64) -> Interval {
         let (value, overflow) = count.multipliedReportingOverflow(by: unit)
@@ -49,6 +57,7 @@ public struct Interval: Sendable, Hashable, Comparable, Codable {
         return nanoseconds > whole * 1_000_000 ? whole + 1 : whole
     }
 
+    /// The length in seconds, with their fraction.
     @inlinable
     public var seconds: Double { Double(nanoseconds) / 1e9 }
 
@@ -104,8 +113,10 @@ public struct Instant: Sendable, Hashable, Comparable {
 
 /// A date: milliseconds since 1970-01-01T00:00:00Z, as stored in journals and sent on the wire.
 public struct WallTime: Sendable, Hashable, Comparable, Codable {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     public var milliseconds: Int64
 
+    /// The moment so many milliseconds after 1970-01-01T00:00:00Z.
     @inlinable
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds

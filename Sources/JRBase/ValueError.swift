@@ -1,10 +1,12 @@
 /// A text that is not the value it should be, and what is allowed: for options, environment and manifests, which add
 /// the place.
 public struct ValueError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The text that was given.
     public let text: String
     /// What would have been right, with an example: `a length of time such as 250ms, 30s or 2h`.
     public let expected: String
 
+    /// Says of `text` that it is not what is expected.
     public init(_ text: String, expected: String) {
         self.text = text
         self.expected = expected

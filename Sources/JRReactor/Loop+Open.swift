@@ -49,7 +49,7 @@ extension Loop {
     /// Starts a child; `exited` is called once, with what the kernel says of its end, and not for a loop that stopped
     /// first (the child goes on then).
     ///
-    /// Blocks for up to a second for an executable that is still open for writing; see ``Processes/spawn(_:)``.
+    /// Blocks for up to a second for an executable that is still open for writing; see `Processes.spawn`.
     public func spawn(
         _ request: SpawnRequest, exited: @escaping (Loop, ExitStatus) -> Void
     ) throws(SystemError) -> ChildProcess {

@@ -7,6 +7,7 @@ public import JRSystem
 /// put off with ``soon(_:)``; the hooks of ``atEndOfTurn(_:)``; write what connections have gathered. An idle loop
 /// makes no system call at all.
 public final class Loop {
+    /// The reactor whose thread runs this loop: the way in for other threads.
     public let reactor: Reactor
     /// The time at the start of this turn. What takes long and needs a newer one calls ``refreshNow()``.
     public private(set) var now: Now
@@ -67,6 +68,7 @@ public final class Loop {
 
     // MARK: Time
 
+    /// Reads the clock, for what takes long and needs a newer time than the turn's.
     @discardableResult
     public func refreshNow() -> Now {
         now = SystemClock.now()
@@ -119,6 +121,7 @@ public final class Loop {
         return handle
     }
 
+    /// Watches a descriptor no longer. A handle that was given back before does nothing.
     public func unwatch(_ handle: Handle) {
         guard case .watch(let raw, _)? = sources[handle] else { return }
         poller.remove(raw)

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The face that an event loop shows to other threads: hand it work, stop it, run tasks and actors on it.
 ///
-/// One thread runs the loop. What belongs to it (``Loop``, ``Connection``, ...) is not `Sendable` and stays there;
+/// One thread runs the loop. What belongs to it (``Loop``, `Connection`, ...) is not `Sendable` and stays there;
 /// closures given to ``execute(_:)`` get the ``Loop`` as their argument.
 ///
 /// As an executor it runs the jobs of `Task(executorPreference: reactor)`, and of actors whose `unownedExecutor` it is,
@@ -12,6 +12,7 @@ import Synchronization
 public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     // SAFETY: other threads reach `inbox`, which is locked, `life`, which is too, and atomics. `loop` is written by the
     // loop's thread only, while `loopThread` does not name it, and read only by the thread that `loopThread` names.
+    /// What its thread is called.
     public let name: String
     /// The most threads for work that blocks, at once.
     public let poolThreads: Int
@@ -123,6 +124,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
         return isTaken
     }
 
+    /// For Swift's concurrency: runs a job of a task or an actor on the loop's thread.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isOnLoop, let loop {
@@ -133,7 +135,9 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
         wake()
     }
 
+    /// For Swift's concurrency: the reactor as the executor of actors.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+    /// For Swift's concurrency: the reactor as the executor of tasks.
     public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
 
     // MARK: The loop's thread

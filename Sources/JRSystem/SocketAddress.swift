@@ -5,11 +5,14 @@ import Glibc
 public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// `host` is a name or a numeric address, an IPv6 one without its brackets.
     case tcp(host: String, port: UInt16)
+    /// A socket in the file system of this machine.
     case unix(path: String)
 
     /// Why a text is no address, in words that say what one looks like.
     public struct Malformed: Error, Sendable, Equatable, CustomStringConvertible {
+        /// What was to be read as an address.
         public let text: String
+        /// What is wrong with it.
         public let reason: String
 
         public var description: String {
@@ -17,6 +20,7 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Reads `HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH`. A name is not looked up.
     public init(parsing text: String) throws(Malformed) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
@@ -82,6 +86,7 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The port; nil for a socket of the file system.
     public var port: UInt16? {
         if case .tcp(_, let port) = self { port } else { nil }
     }

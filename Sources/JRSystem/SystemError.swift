@@ -12,6 +12,7 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The path, address or program the call was about.
     public let subject: String?
 
+    /// A call that failed with this `errno`.
     public init(call: String, code: Int32, subject: String? = nil) {
         self.call = call
         self.code = code
@@ -56,15 +57,25 @@ func untilNotInterrupted<Number: SignedInteger & FixedWidthInteger>(_ call: () -
 
 /// Errors that callers of this layer tell apart.
 extension SystemError {
+    /// `ENOENT`: there is nothing of that name.
     public static let noSuchFile = ENOENT
+    /// `EEXIST`: there is something of that name already.
     public static let alreadyExists = EEXIST
+    /// `EACCES`: the permissions say no.
     public static let accessDenied = EACCES
+    /// `ENOSPC`: the disk is full.
     public static let noSpace = ENOSPC
+    /// `EPIPE`: nobody reads what is written.
     public static let brokenPipe = EPIPE
+    /// `ETIMEDOUT`: the other side did not answer in time.
     public static let timedOut = ETIMEDOUT
+    /// `EHOSTUNREACH`: there is no way to that machine.
     public static let unreachable = EHOSTUNREACH
+    /// `ECONNREFUSED`: nobody listens there.
     public static let refused = ECONNREFUSED
+    /// `EADDRINUSE`: somebody else listens there.
     public static let addressInUse = EADDRINUSE
+    /// `ECANCELED`: the operation was given up.
     public static let cancelled = ECANCELED
 
     /// The process or the system has no descriptor or no memory left: it may pass.

@@ -4,9 +4,12 @@ public import JRBase
 ///
 /// Written as 32 hexadecimal digits. Made ids begin with the milliseconds of their making, so that they sort by time.
 public struct JobID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The more significant half; of a made id it begins with the time.
     public let high: UInt64
+    /// The less significant half.
     public let low: UInt64
 
+    /// The id with these halves.
     @inlinable
     public init(high: UInt64, low: UInt64) {
         self.high = high
@@ -71,6 +74,7 @@ public struct JobID: Hashable, Sendable, Comparable, CustomStringConvertible {
         return writer.bytes
     }
 
+    /// Writes the sixteen bytes, most significant first.
     @inlinable
     public func append(to writer: inout ByteWriter) {
         writer.appendBigEndian(high)

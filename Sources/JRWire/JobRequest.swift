@@ -4,21 +4,25 @@ public import JRBase
 public struct Placement: Sendable, Hashable {
     /// Nodes that are tried first; with ``isStrict`` the only ones.
     public var preferred: [String] = []
+    /// Whether the job waits for one of ``preferred``, however long it is busy or away.
     public var isStrict = false
     /// Nodes that never get the job.
     public var excluded: [String] = []
 
+    /// A placement by names of nodes; left out, the job runs anywhere.
     public init(preferred: [String] = [], isStrict: Bool = false, excluded: [String] = []) {
         self.preferred = preferred
         self.isStrict = isStrict
         self.excluded = excluded
     }
 
+    /// Any node that knows the job.
     public static let anywhere = Placement()
 }
 
 /// How long to wait after a failed attempt.
 public struct RetrySchedule: Sendable, Hashable {
+    /// How the wait grows with the attempts.
     public enum Shape: UInt8, Sendable, Hashable {
         /// Always the base.
         case fixed = 0
@@ -28,7 +32,9 @@ public struct RetrySchedule: Sendable, Hashable {
         case exponential = 2
     }
 
+    /// How the wait grows with the attempts.
     public var shape: Shape
+    /// The wait after the first failure.
     public var base: Interval
     /// No wait is longer.
     public var cap: Interval
@@ -36,6 +42,7 @@ public struct RetrySchedule: Sendable, Hashable {
     /// together; 0 to 100.
     public var jitterPercent: Int
 
+    /// A schedule; the longest wait is a day unless said otherwise.
     public init(
         shape: Shape, base: Interval, cap: Interval = .seconds(Int64(24 * 3600)), jitterPercent: Int = 0
     ) {
@@ -79,14 +86,18 @@ public struct JobOptions: Sendable, Hashable {
     public var period: Interval?
     /// Run on the thread pool.
     public var isDeferred = false
+    /// Where it may run.
     public var placement = Placement.anywhere
+    /// Attempts before it counts as failed, from 1.
     public var maxAttempts: Int?
+    /// How long to wait after a failed attempt.
     public var retry: RetrySchedule?
     /// The longest that an attempt may take.
     public var timeout: Interval?
 
     public init() {}
 
+    /// Nothing asked for: at once, once, anywhere, and else as the node is set.
     public static let standard = JobOptions()
 }
 
@@ -98,8 +109,11 @@ public struct Feedback: OptionSet, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
+    /// Tell of success.
     public static let success = Feedback(rawValue: 1)
+    /// Tell when the last attempt has failed.
     public static let error = Feedback(rawValue: 2)
+    /// Tell of either.
     public static let both: Feedback = [.success, .error]
 }
 
@@ -107,15 +121,22 @@ public struct Feedback: OptionSet, Sendable, Hashable {
 ///
 /// The arguments are encoded MessagePack and are read by nobody but the job.
 public struct JobRequest: Sendable, Hashable {
+    /// Its name among all jobs; two requests with the same id are one job.
     public var id: JobID
+    /// What it is called by the nodes that define it.
     public var name: String
+    /// A MessagePack map.
     public var arguments: [UInt8]
+    /// When it was enqueued, by the clock of the application.
     public var created: WallTime
+    /// Which outcomes the application wants to be told.
     public var feedback: Feedback
     /// The application that is to hear of the outcome; the distributor fills it in.
     public var client: JobID
+    /// What it asks for beyond name and arguments.
     public var options: JobOptions
 
+    /// A request that no distributor has seen yet.
     public init(
         id: JobID, name: String, arguments: [UInt8], created: WallTime, feedback: Feedback = [],
         client: JobID = .none, options: JobOptions = .standard
@@ -137,25 +158,36 @@ extension JobID {
 
 /// How a job, or one run of a periodic job, ended.
 public struct JobOutcome: Sendable, Hashable {
+    /// The three ways for a job to end.
     public enum Ending: UInt8, Sendable, Hashable, CaseIterable {
+        /// The job and its callbacks have succeeded.
         case complete = 0
+        /// The last attempt has failed, or the first for good.
         case failed = 1
+        /// A body threw `Cancel`, or the job was cancelled from outside.
         case cancelled = 2
     }
 
+    /// The job.
     public var id: JobID
     /// Counts the reports of one job, from 1: a periodic job makes one after each run.
     public var run: Int
+    /// How it ended.
     public var ending: Ending
     /// The arguments with all that the job and its callbacks, or its errbacks, added.
     public var arguments: [UInt8]
+    /// What went wrong in the attempt that failed.
     public var error: String?
+    /// The attempt that ended it, from 1.
     public var attempt: Int
+    /// Where it ran.
     public var node: String
+    /// The application that is to hear of it.
     public var client: JobID
     /// False when a periodic job goes on.
     public var isFinal: Bool
 
+    /// An outcome as a node reports it.
     public init(
         id: JobID, run: Int, ending: Ending, arguments: [UInt8], error: String?, attempt: Int, node: String,
         client: JobID, isFinal: Bool

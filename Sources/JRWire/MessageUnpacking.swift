@@ -2,12 +2,19 @@ import JRBase
 
 /// Why bytes are not the MessagePack they should be.
 public enum UnpackError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The bytes end inside a value.
     case truncated(offset: Int)
+    /// A value is of another type than it must be here.
     case unexpected(offset: Int, found: UInt8, wanted: String)
+    /// A string is not valid UTF-8.
     case notUTF8(offset: Int)
+    /// A number or a length does not fit.
     case outOfRange(offset: Int)
+    /// Arrays and maps are nested deeper than is allowed.
     case tooDeep(offset: Int)
+    /// A map has a key twice.
     case duplicateKey(String)
+    /// So many bytes follow after the end.
     case trailingBytes(Int)
 
     public var description: String {

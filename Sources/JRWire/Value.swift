@@ -4,14 +4,23 @@ public import JRBase
 ///
 /// On the wire and in storage it is MessagePack; a date is its timestamp extension, to the millisecond.
 public indirect enum Value: Sendable, Equatable {
+    /// Nothing.
     case null
+    /// True or false.
     case bool(Bool)
+    /// A whole number.
     case int(Int64)
+    /// A number with a fraction, infinite or not a number.
     case double(Double)
+    /// Text.
     case string(String)
+    /// Bytes.
     case bytes([UInt8])
+    /// A moment.
     case date(WallTime)
+    /// Values in order.
     case array([Value])
+    /// Values by name.
     case map([String: Value])
 }
 
@@ -32,10 +41,12 @@ extension Value: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressib
 }
 
 extension Value {
+    /// The text, if it is one.
     public var string: String? {
         if case .string(let value) = self { value } else { nil }
     }
 
+    /// The whole number, if it is one; not a double, whatever its value.
     public var int: Int? {
         if case .int(let value) = self { Int(value) } else { nil }
     }
@@ -49,22 +60,27 @@ extension Value {
         }
     }
 
+    /// The truth, if it is one.
     public var bool: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 
+    /// The bytes, if it is such.
     public var bytes: [UInt8]? {
         if case .bytes(let value) = self { value } else { nil }
     }
 
+    /// The moment, if it is one; not a string that looks like one.
     public var date: WallTime? {
         if case .date(let value) = self { value } else { nil }
     }
 
+    /// The values, if it is an array.
     public var array: [Value]? {
         if case .array(let value) = self { value } else { nil }
     }
 
+    /// The values by name, if it is a map.
     public var map: [String: Value]? {
         if case .map(let value) = self { value } else { nil }
     }

@@ -150,7 +150,9 @@ public enum JR {
     /// jobs.
     ///
     /// - Parameters:
+    ///   - host: the address or name to listen at.
     ///   - port: 0 takes a free one, which ``Distributor/address`` then has.
+    ///   - name: what it is called in logs.
     ///   - advertise: the address under which others reach it.
     ///   - nodes: nodes that listen and are to be dialled, as `HOST:PORT`.
     @discardableResult

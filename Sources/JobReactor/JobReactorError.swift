@@ -34,14 +34,18 @@ public struct JobReactorError: Error, Sendable, Equatable, CustomStringConvertib
         public static let configuration = Code("configuration")
     }
 
+    /// Which kind of error, for programs.
     public var code: Code
+    /// What happened, and where.
     public var what: String
+    /// Why; empty when that is not known.
     public var why: String
     /// An action; empty when nothing needs doing.
     public var mend: String
     /// For programs: the exit code of sysexits that fits, such as 75 for a storage that is in use.
     public var exitCode: Int32
 
+    /// An error in these words.
     public init(_ code: Code, what: String, why: String = "", mend: String = "", exitCode: Int32 = 1) {
         self.code = code
         self.what = what

@@ -6,9 +6,13 @@ public import JRWire
 public struct LogEntry: Sendable {
     /// How much it matters, least first.
     public enum Level: String, Sendable, Comparable, CaseIterable {
+        /// What is of use while looking for a mistake: each attempt, for instance.
         case debug
+        /// What is as it should be.
         case info
+        /// What mends itself, or harms one job: an attempt that failed, a connection that broke.
         case warning
+        /// What needs somebody.
         case error
 
         public static func < (left: Level, right: Level) -> Bool { left.rank < right.rank }
@@ -23,14 +27,18 @@ public struct LogEntry: Sendable {
         }
     }
 
+    /// How much it matters.
     public var level: Level
+    /// When it happened.
     public var time: WallTime
     /// The distributor or node that says it.
     public var source: String
     /// The job it is about, if it is about one.
     public var job: JobID?
+    /// What happened, in words, without the job's arguments.
     public var text: String
 
+    /// An entry with these parts.
     public init(level: Level, time: WallTime, source: String, job: JobID? = nil, text: String) {
         self.level = level
         self.time = time
@@ -46,7 +54,11 @@ public struct LogHandler: Sendable {
     public var level: LogEntry.Level
     let body: @Sendable (LogEntry) -> Void
 
-    /// - Parameter level: entries below it are not even made.
+    /// A handler for entries that matter so much.
+    ///
+    /// - Parameters:
+    ///   - level: entries below it are not even made.
+    ///   - body: takes an entry; on the reactor's thread.
     public init(from level: LogEntry.Level = .info, _ body: @escaping @Sendable (LogEntry) -> Void) {
         self.level = level
         self.body = body

@@ -18,9 +18,9 @@ import Synchronization
 /// Behind it are the parts that an application, a distributor and nodes have in production, so that retries, periods,
 /// delays, idempotency keys, feedback and placement are the same here. What differs: jobs run one after the other, in
 /// an order that is always the same; a body takes no virtual time, so that a timeout strikes only those that wait for a
-/// job which is due later; nothing is stored; and programs are not run, see ``replace(_:run:)-(String,_)``.
+/// job which is due later; nothing is stored; and programs are not run, see `replace(_:run:)`.
 ///
-/// Code that uses the short form `JR.enqueue` is redirected here with ``JobReactor/JR/withQueue(_:_:)``. Inside jobs
+/// Code that uses the short form `JR.enqueue` is redirected here with `JR.withQueue(queue) { … }`. Inside jobs
 /// that this queue runs, `JR.enqueue` comes here by itself.
 ///
 /// Safe to use from any thread or task. Observers and feedback closures are called on the thread that runs or enqueues

@@ -81,7 +81,8 @@ import Testing
 
     @Test("scripts are short, and stop at the first failure")
     func scripts() {
-        for script in repository.otherFiles where script.path.hasPrefix("scripts/") || script.path == ".ci/run" {
+        let scripts = repository.otherFiles.filter { $0.path.hasPrefix("scripts/") || $0.path == ".ci/run" }
+        for script in scripts where !script.isSwift {
             #expect(
                 script.lines.count <= 61,
                 "\(script.path): \(script.lines.count - 1) lines, at most 60. Write it in Swift.")

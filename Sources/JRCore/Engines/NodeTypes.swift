@@ -3,15 +3,21 @@ public import JRWire
 
 /// What a node is set to; `JR.config` and the manifest fill it in.
 public struct NodeSettings: Sendable, Equatable {
+    /// The node's name, to which its stored jobs belong.
     public var name: String
     /// Jobs that may be ready or running at once, over all distributors.
     public var credit = 256
     /// Attempts before a job counts as failed.
     public var maxAttempts = 10
+    /// The wait after a failed attempt of a job that asks for none of its own.
     public var retry = RetrySchedule.standard
+    /// Whether a job that is complete is forgotten.
     public var removeDoneJobs = true
+    /// Whether a job that was cancelled is forgotten.
     public var removeCancelledJobs = true
+    /// Whether a job that has failed is forgotten.
     public var removeFailedJobs = false
+    /// Whether the unfinished jobs that are found in storage run.
     public var retryJobsAtStart = true
     /// The longest that an attempt may take, for jobs that do not say so themselves; nil is as long as it likes.
     public var timeout: Interval?
@@ -23,11 +29,14 @@ public struct NodeSettings: Sendable, Equatable {
     public var outcomeLife = Interval.seconds(Int64(24 * 3600))
     /// Attempts that run at once on the thread pool, and as programs.
     public var poolJobs = 20
+    /// Attempts that run at once as programs.
     public var programJobs = 4
     /// Jobs kept for a later time, and the bytes of their arguments; past either, more are refused.
     public var scheduledJobs = Limits.scheduledJobs
+    /// Bytes of the arguments of jobs kept for a later time.
     public var scheduledBytes = Limits.scheduledBytes
 
+    /// The defaults, for a node of this name.
     public init(name: String) {
         self.name = name
     }
@@ -103,6 +112,7 @@ public struct RecoveredJob: Sendable {
 
 /// What a node found and did at start.
 public struct RecoveryReport: Sendable, Equatable {
+    /// All that storage held.
     public var jobs = 0
     /// In progress when the node died, and to be run again.
     public var retried = 0

@@ -9,13 +9,16 @@ public enum JobStatus: String, Sendable, Hashable, CaseIterable {
     case inProgress = "in progress"
     /// A periodic job between two runs.
     case queued
+    /// It has succeeded, with all its callbacks.
     case complete
     /// An attempt failed and another will follow.
     case error
     /// The last attempt failed.
     case failed
+    /// It threw `Cancel`, or was cancelled from outside.
     case cancelled
 
+    /// Whether nothing more will become of it by itself.
     public var isEnded: Bool {
         switch self {
         case .complete, .failed, .cancelled: true

@@ -19,7 +19,9 @@ public typealias JobObserver = @Sendable (JobEvent) -> Void
 
 /// How a job ended.
 public struct JobResult: Sendable {
+    /// The job.
     public let id: JobID
+    /// Whether it is complete, failed or cancelled.
     public let ending: JobOutcome.Ending
     /// As the job and its callbacks, or its errbacks, left them.
     public let arguments: JobArguments
@@ -45,6 +47,8 @@ public struct JobResult: Sendable {
 
 /// What becomes of the connection to the distributor.
 public enum ClientEvent: Sendable {
+    /// The distributor of that name has answered.
     case connected(distributor: String)
+    /// There is no connection; the next try is made after the wait.
     case disconnected(reason: String, retryAfter: Interval)
 }

@@ -81,7 +81,7 @@ public struct JobHandle<Output: Sendable>: Sendable {
         return self
     }
 
-    /// Cancels the job, wherever it is; see ``JobQueue/cancel(_:)-swift.method``.
+    /// Cancels the job, wherever it is; see ``JobQueue/cancel(_:)``.
     @discardableResult
     public func cancel() async throws -> CancelAnswer { try await queue.cancel(id) }
 }
@@ -96,6 +96,7 @@ public struct JobReceipt: Sendable, Hashable {
 public struct JobFailure: Error, Sendable, CustomStringConvertible {
     /// `job_failed`, `job_cancelled`, or the code of a refusal.
     public let code: JobReactorError.Code
+    /// The job.
     public let id: JobID
     /// What went wrong, in the words of the last attempt.
     public let message: String

@@ -4,8 +4,11 @@ public import JRWire
 
 /// A job as a distributor or node shows it.
 public struct JobInfo: Sendable {
+    /// The job's id.
     public let id: JobID
+    /// The job's name.
     public let name: String
+    /// Where it is in its life; `new` also while it waits in a distributor.
     public let status: JobStatus
     /// Attempts so far.
     public let attempt: Int
@@ -13,9 +16,11 @@ public struct JobInfo: Sendable {
     public let node: String?
     /// What it waits for in the distributor.
     public let waitingFor: String?
+    /// When it was enqueued, by the clock of the application.
     public let createdAt: WallTime?
     /// When it is next to run.
     public let due: WallTime?
+    /// What went wrong in the last attempt that failed.
     public let lastError: String?
     /// Left out in lists when they are longer than 1 KiB.
     public let arguments: JobArguments?
@@ -97,7 +102,10 @@ extension JobQueue {
 
     /// Jobs of all nodes and of the distributor, or of one node, or with one status.
     ///
-    /// - Parameter limit: how many at the most.
+    /// - Parameters:
+    ///   - node: of this node alone.
+    ///   - status: with this status alone.
+    ///   - limit: how many at the most.
     public func jobs(node: String? = nil, status: JobStatus? = nil, limit: Int = 1_000) async throws -> [JobInfo] {
         var parameters: [String: Value] = ["limit": .int(Int64(limit))]
         if let node { parameters["node"] = .string(node) }

@@ -30,6 +30,9 @@ extension JobQueue {
     ///     print(try await job.value["greeting"] ?? "")
     ///
     /// - Parameters:
+    ///   - name: what nodes call the job.
+    ///   - args: its arguments.
+    ///   - options: when, where and how often it is to run.
     ///   - id: an idempotency key: two enqueues with the same key are one job. A fresh id by default.
     ///   - success: called on the reactor's thread with the arguments as the job and its callbacks left them; for a
     ///     periodic job after each run that succeeded.
@@ -68,6 +71,7 @@ extension JobQueue {
     ///     try queue.enqueue(SendEmail(to: "a@b.c"), after: .seconds(20), on: .not("worker_2"))
     ///
     /// - Parameters:
+    ///   - job: the job, with its arguments.
     ///   - after: not before this much later than the call.
     ///   - runAt: not before this moment.
     ///   - period: again and again, this long after the end of each run.
@@ -94,7 +98,13 @@ extension JobQueue {
     /// Enqueues a job by name and tells `observe` all that becomes of it, on the reactor's thread, in the order of
     /// events: the leanest form, without a handle.
     ///
-    /// - Parameter feedback: which endings the node reports; with none, `observe` hears only that the job is stored.
+    /// - Parameters:
+    ///   - name: what nodes call the job.
+    ///   - args: its arguments.
+    ///   - options: when, where and how often it is to run.
+    ///   - id: a fresh id by default.
+    ///   - feedback: which endings the node reports; with none, `observe` hears only that the job is stored.
+    ///   - observe: hears what becomes of the job.
     /// - Throws: as the other forms.
     @discardableResult
     public func enqueue(

@@ -26,11 +26,13 @@ public final class Distributor: JobQueue, Sendable {
     /// Listens, from now until ``stop()``.
     ///
     /// - Parameters:
+    ///   - name: what it is called in logs.
     ///   - listen: `HOST:PORT` or `unix:/PATH`; port 0 takes a free one. The configuration's by default, else
     ///     `127.0.0.1:5000`.
     ///   - advertise: the address under which others reach it, where that is another one (behind a NAT, in a
     ///     container).
     ///   - nodes: nodes that listen themselves and are to be dialled, in vain or not, for ever.
+    ///   - configuration: everything else that can be set.
     ///   - reactor: where its work is done; the one of ``JR`` by default.
     /// - Throws: ``JobReactorError``: `configuration` for an address that is none, `unavailable` when it is taken.
     public init(

@@ -13,20 +13,27 @@ import JRSystem
 public struct JobDirectory: Sendable, Equatable {
     /// A file, by its path below the directory and its absolute one.
     public struct File: Sendable, Equatable {
+        /// The path below the directory, folders separated by slashes.
         public let relativePath: String
+        /// The absolute path.
         public let path: String
     }
 
+    /// An executable file that is a job.
     public struct Program: Sendable, Equatable {
         /// The name of the job.
         public let name: String
+        /// Where it is.
         public let file: File
     }
 
     /// Absolute and without links.
     public let path: String
+    /// The job files that are to be compiled, in the order of their names.
     public private(set) var swiftFiles: [File] = []
+    /// Job files that were compiled before.
     public private(set) var compiledFiles: [File] = []
+    /// The program jobs.
     public private(set) var programs: [Program] = []
 
     /// - Throws: every problem at once.

@@ -5,7 +5,7 @@ public import JRWire
 /// Arguments as people type and read them. JSON has neither bytes nor dates: bytes become a Base64 string, dates an
 /// RFC 3339 one; neither is guessed back from a string.
 extension JobArguments {
-    /// A JSON object. Throws ``JSONError`` with the place for anything else.
+    /// A JSON object. Throws `JSONError` with the place for anything else.
     public init(json text: [UInt8]) throws(JSONError) {
         let json = try LocatedJSON(parsing: text)
         guard case .object(let object) = json.value else {
@@ -16,6 +16,7 @@ extension JobArguments {
         self.init(object)
     }
 
+    /// The members of a JSON object.
     public init(_ object: JSONObject) {
         self.init(Dictionary(object.members.map { ($0.key, Value(json: $0.value)) }) { _, later in later })
     }
@@ -25,6 +26,7 @@ extension JobArguments {
 }
 
 extension Value {
+    /// The same value; a number with neither fraction nor exponent is an int.
     public init(json: JSON) {
         switch json {
         case .null: self = .null
@@ -38,6 +40,7 @@ extension Value {
         }
     }
 
+    /// The same value; bytes become a Base64 string and dates an RFC 3339 one.
     public var json: JSON {
         switch self {
         case .null: .null

@@ -16,6 +16,7 @@ public struct JobArguments: Sendable, ExpressibleByDictionaryLiteral {
 
     private var content: Content
 
+    /// Arguments with these values.
     public init(_ values: [String: Value] = [:]) {
         content = .decoded(values)
     }
@@ -36,6 +37,7 @@ public struct JobArguments: Sendable, ExpressibleByDictionaryLiteral {
         try unpacker.expectEnd()
     }
 
+    /// All values by name.
     public var values: [String: Value] {
         get {
             switch content {

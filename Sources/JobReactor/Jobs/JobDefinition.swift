@@ -22,6 +22,7 @@ public struct FailForGood: Error, Sendable, CustomStringConvertible {
     /// What the application and `jr show` are told.
     public let description: String
 
+    /// Says why no further attempt can help.
     public init(_ description: String) {
         self.description = description
     }
@@ -31,9 +32,13 @@ public struct FailForGood: Error, Sendable, CustomStringConvertible {
 public struct JobDefinition: Sendable {
     /// A body, with or without the context, waiting or not: what a body does not ask for is not made.
     public enum Step: Sendable {
+        /// Runs within one turn of the reactor.
         case synchronous(JobBody)
+        /// Runs within one turn and looks at the context.
         case synchronousInContext(JobContextBody)
+        /// Awaits.
         case asynchronous(AsyncJobBody)
+        /// Awaits and looks at the context.
         case asynchronousInContext(AsyncJobContextBody)
 
         var isSynchronous: Bool {
@@ -53,6 +58,7 @@ public struct JobDefinition: Sendable {
 
     /// What is run.
     public enum Work: Sendable {
+        /// A body of this program.
         case step(Step)
         /// An executable file: arguments as JSON on its standard input, changes as JSON on its standard output.
         case program(path: String)
@@ -60,17 +66,22 @@ public struct JobDefinition: Sendable {
 
     /// A callback or an errback.
     public struct Chained: Sendable {
+        /// What people call it; may be empty.
         public var label: String
+        /// What it does.
         public var step: Step
     }
 
+    /// The job's name.
     public let name: String
+    /// What is run first.
     public let work: Work
     /// They run after the work, in this order.
     public package(set) var callbacks: [Chained] = []
     /// They run after each failed attempt, in this order.
     public package(set) var errbacks: [Chained] = []
 
+    /// A job without callbacks and errbacks.
     public init(name: String, work: Work) {
         self.name = name
         self.work = work

@@ -7,7 +7,7 @@ extension JobOptions {
     ///     try JR.enqueue("report", ["month": 11], JobOptions(after: .seconds(20), notNode: "mailer"))
     ///
     /// - Parameters:
-    ///   - defer: run on the thread pool, for work that blocks or takes long.
+    ///   - isDeferred: run on the thread pool, for work that blocks or takes long.
     ///   - after: not before this much later than the call; fractions of seconds count, down to a millisecond.
     ///   - runAt: not before this moment; one that has passed is now. Of `after` and `runAt` the later one counts.
     ///   - period: run again and again, this long after the end of each run.
@@ -56,14 +56,19 @@ extension Placement {
 extension RetrySchedule {
     /// Always the same wait.
     ///
-    /// - Parameter jitter: by what part a wait may be longer or shorter, 0 to 1.
+    /// - Parameters:
+    ///   - wait: the wait.
+    ///   - jitter: by what part a wait may be longer or shorter, 0 to 1.
     public static func fixed(_ wait: Duration, jitter: Double = 0) -> RetrySchedule {
         RetrySchedule(shape: .fixed, base: Interval(wait), jitterPercent: percent(jitter))
     }
 
     /// Attempt times `step`, at most `cap`.
     ///
-    /// - Parameter jitter: by what part a wait may be longer or shorter, 0 to 1.
+    /// - Parameters:
+    ///   - step: the wait after the first failure.
+    ///   - cap: the longest wait.
+    ///   - jitter: by what part a wait may be longer or shorter, 0 to 1.
     public static func linear(
         _ step: Duration, cap: Duration = .seconds(86_400), jitter: Double = 0
     ) -> RetrySchedule {
@@ -72,7 +77,10 @@ extension RetrySchedule {
 
     /// `first`, then twice as long after each further failure, at most `cap`.
     ///
-    /// - Parameter jitter: by what part a wait may be longer or shorter, 0 to 1.
+    /// - Parameters:
+    ///   - first: the wait after the first failure.
+    ///   - cap: the longest wait.
+    ///   - jitter: by what part a wait may be longer or shorter, 0 to 1.
     public static func exponential(
         _ first: Duration, cap: Duration = .seconds(86_400), jitter: Double = 0
     ) -> RetrySchedule {

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The jobs that a node can run, by name. Safe to use from any thread; a node looks once, when it starts.
 public final class JobRegistry: Sendable {
-    /// Where ``job(_:_:)-swift.function`` and its like put what they define.
+    /// Where `job(_:_:)` and its like put what they define.
     public static let shared = JobRegistry()
 
     private let jobs = Mutex<[String: JobDefinition]>([:])
@@ -12,10 +12,13 @@ public final class JobRegistry: Sendable {
 
     public init() {}
 
+    /// The names of all jobs, in alphabetical order.
     public var names: [String] { jobs.withLock { $0.keys.sorted() } }
 
+    /// The job of that name, if it is defined.
     public subscript(name: String) -> JobDefinition? { jobs.withLock { $0[name] } }
 
+    /// All jobs by name.
     public var definitions: [String: JobDefinition] { jobs.withLock { $0 } }
 
     /// Defines a job, or defines it anew: its callbacks and errbacks are then gone.

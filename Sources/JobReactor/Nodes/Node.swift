@@ -33,6 +33,7 @@ public final class Node: Sendable {
     ///   - distributors: those that it dials and keeps dialling, as `HOST:PORT`.
     ///   - storage: where it keeps its jobs.
     ///   - listen: `HOST:PORT` for distributors that dial it.
+    ///   - configuration: everything else that can be set.
     ///   - reactor: where its work is done; the one of ``JR`` by default.
     ///   - jobs: what it can run.
     /// - Throws: ``JobReactorError``: `configuration` for what is missing or wrong, `unavailable` for an address that

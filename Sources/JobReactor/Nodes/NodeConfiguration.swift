@@ -7,11 +7,13 @@ public import JRSystem
 public struct NodeConfiguration: Sendable {
     /// Name, credit, attempts, what is removed when: see ``NodeSettings``.
     public var settings: NodeSettings
+    /// Where it keeps its jobs.
     public var storage: StorageChoice
     /// The distributors it dials and keeps dialling.
     public var distributors: [SocketAddress]
     /// Where it listens for distributors that dial it, as `HOST:PORT`; nil for not at all.
     public var listen: String?
+    /// The jobs it can run; looked at once, when it starts.
     public var registry: JobRegistry
     /// Rises with each start of the same name; a distributor turns the older of two away.
     public var incarnation: Int
@@ -25,11 +27,14 @@ public struct NodeConfiguration: Sendable {
     public var slowTurn: Interval? = .milliseconds(100)
     /// Whether each attempt's beginning and end is logged, at the level `debug`, and its arguments with them.
     public var logsJobs = true
+    /// Whether those entries show the arguments of the job.
     public var logsArguments = false
     /// How often a silent connection says that the node lives.
     public var heartbeat = Interval.seconds(5)
+    /// Where log entries go; nil is silent.
     public var log: LogHandler?
 
+    /// A node that only dials, with these settings.
     public init(
         settings: NodeSettings, storage: StorageChoice = .memory, distributors: [SocketAddress],
         registry: JobRegistry = .shared, incarnation: Int = 0, log: LogHandler? = nil
@@ -77,7 +82,9 @@ extension JobReactorError {
 public enum NodeEvent: Sendable {
     /// What storage held has been taken over; jobs are taken and run from now on.
     case recovered(RecoveryReport)
+    /// The distributor of that name has answered.
     case connected(distributor: String)
+    /// A connection broke or could not be made; the next try is made after the wait.
     case disconnected(distributor: String, reason: String, retryAfter: Interval)
     /// All that ran has ended, or was cut off at the limit, and storage is closed.
     case drained
