@@ -59,7 +59,7 @@ struct WrongThingsTests {
         let cluster = try Cluster(jobs: jobs)
         let up = try cluster.supervisor("up", "--detach", "cluster.json")
         #expect(up.status == .exited(69))
-        #expect(up.errors.contains("worker.1 is failed: exit 65"), "\(up.errors)")
+        #expect(up.errors.contains(" is failed: exit 65"), "\(up.errors)")
         #expect(up.errors.contains("the last lines of "), "\(up.errors)")
         #expect(up.errors.contains("broken.swift:2:30: error: cannot find 'nope' in scope"), "\(up.errors)")
     }
