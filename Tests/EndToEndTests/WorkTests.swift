@@ -40,7 +40,8 @@ struct WorkTests {
         #expect(try cluster.supervisor("status").status == .exited(4))
     }
 
-    @Test("3,000 real files give one result each and the sums of wc, while both workers are killed three times")
+    @Test(
+        "B29, B38: 3,000 real files give one result each and the sums of wc, while both workers are killed three times")
     func killsWhileCounting() throws {
         let cluster = try Cluster()
         try cluster.up()
@@ -97,7 +98,7 @@ struct WorkTests {
         }
     }
 
-    @Test("after kill -9 of the nodes, 1,000 scheduled jobs all run, none before its time")
+    @Test("B20, B29: after kill -9 of the nodes, 1,000 scheduled jobs all run, none before its time")
     func scheduledSurvive() throws {
         let jobs = try Files.makeTemporaryDirectory(prefix: "jr-jobs-")
         defer { try? Files.removeTree(jobs) }

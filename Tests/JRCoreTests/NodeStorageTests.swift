@@ -5,7 +5,7 @@ import Testing
 @testable import JRCore
 
 @Suite struct NodeStorageTests {
-    @Test("a job is said to be stored, and is run, only after the commit that contains it")
+    @Test("B19: a job is said to be stored, and is run, only after the commit that contains it")
     func storedAfterCommit() throws {
         var bench = NodeBench()
         let link = bench.distributor(1)
@@ -21,7 +21,7 @@ import Testing
         #expect(bench.runs().map(\.record.id) == [jobID(1)])
     }
 
-    @Test("an outcome is sent only after the commit of the end that it reports")
+    @Test("B32: an outcome is sent only after the commit of the end that it reports")
     func outcomeAfterCommit() throws {
         var bench = NodeBench()
         let link = bench.distributor(1)
@@ -33,6 +33,28 @@ import Testing
         #expect(bench.actions().outcomes(to: link).isEmpty)
         bench.engine.committed(batch.number, at: bench.now)
         #expect(bench.actions().outcomes(to: link).map(\.ending) == [.complete])
+    }
+
+    @Test("B32: a job is stored at its receipt, with each failure and its next moment, and at its end")
+    func storedSteps() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        func records(_ changes: [StorageChange]) -> [JobRecord] {
+            changes.compactMap { if case .put(let record) = $0 { record } else { nil } }
+        }
+        bench.job(request(1, feedback: .both), from: link)
+        #expect(records(bench.commit()).map(\.status) == [.new])
+        bench.fail(try #require(bench.runs().first), "the first failure")
+        let failed = try #require(records(bench.commit()).last)
+        #expect(failed.status == .error && failed.attempt == 1 && failed.lastError == "the first failure")
+        #expect(failed.startedAt == moment(0).wall && failed.failedAt == moment(0).wall)
+        #expect(failed.due == moment(5_000).wall)
+        bench.wait(until: 5_000)
+        bench.succeedAll()
+        let ended = try #require(records(bench.commit()).last)
+        #expect(ended.status == .complete && ended.attempt == 2 && ended.endedAt == moment(5_000).wall)
+        #expect(ended.outcomes.map(\.ending) == [.complete])
+        #expect(ended.lastError == "the first failure")
     }
 
     @Test("what comes during a commit is in the next one, and jobs of one turn share a batch and a message")

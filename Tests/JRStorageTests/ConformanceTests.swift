@@ -46,7 +46,7 @@ struct ConformanceTests {
         return contents
     }
 
-    @Test("a new storage is empty, and its promise has a word", arguments: StorageKind.allCases)
+    @Test("B40: a new storage is empty, and its promise has a word", arguments: StorageKind.allCases)
     func new(kind: StorageKind) async throws {
         let driver = try await driver(kind)
         defer { driver.stop() }
@@ -57,7 +57,8 @@ struct ConformanceTests {
     }
 
     @Test(
-        "what was put is there after a good end, in order, and what was removed is not", arguments: StorageKind.allCases
+        "B40: what was put is there after a good end, in order, and what was removed is not",
+        arguments: StorageKind.allCases
     )
     func putAndRemove(kind: StorageKind) async throws {
         let driver = try await driver(kind)
@@ -73,7 +74,7 @@ struct ConformanceTests {
         #expect(try await reopened(kind).summary == expected)
     }
 
-    @Test("what was answered is there after the process died without an end", arguments: StorageKind.allCases)
+    @Test("B40: what was answered is there after the process died without an end", arguments: StorageKind.allCases)
     func death(kind: StorageKind) async throws {
         do {
             let driver = try await driver(kind)
@@ -88,7 +89,7 @@ struct ConformanceTests {
         #expect(try contents(of: path) == expected)
     }
 
-    @Test("large batches and large jobs are stored whole", arguments: StorageKind.allCases)
+    @Test("B40: large batches and large jobs are stored whole", arguments: StorageKind.allCases)
     func largeBatches(kind: StorageKind) async throws {
         let driver = try await driver(kind)
         _ = try await driver.open().get()
@@ -103,7 +104,7 @@ struct ConformanceTests {
         #expect(jobs.map(\.record.request.arguments.count) == Array(repeating: 1, count: 10) + [8 << 20 | 1, 41])
     }
 
-    @Test("an answer comes on the loop, and never inside the call", arguments: StorageKind.allCases)
+    @Test("B40: an answer comes on the loop, and never inside the call", arguments: StorageKind.allCases)
     func answersLater(kind: StorageKind) async throws {
         let driver = try await driver(kind)
         defer { driver.stop() }
@@ -121,7 +122,7 @@ struct ConformanceTests {
         await driver.close()
     }
 
-    @Test("a close waits for the commit that is under way", arguments: StorageKind.allCases)
+    @Test("B40: a close waits for the commit that is under way", arguments: StorageKind.allCases)
     func closeAfterCommit(kind: StorageKind) async throws {
         let driver = try await driver(kind)
         _ = try await driver.open().get()
@@ -163,7 +164,8 @@ struct ConformanceTests {
     }
 
     @Test(
-        "jobs that ran when the process died are marked, until the marks are cleared", arguments: StorageKind.allCases)
+        "B36, B40: jobs that ran when the process died are marked, until the marks are cleared",
+        arguments: StorageKind.allCases)
     func runningMarks(kind: StorageKind) async throws {
         guard kind.survivesRestart else { return }
         do {

@@ -73,7 +73,7 @@ struct KillTests {
         #expect(try contents(of: path, sizes: DoomedLife.sizes) == found + ["900"])
     }
 
-    @Test("before any one of its operations a process can be killed, and loses nothing that was answered")
+    @Test("B40: before any one of its operations a process can be killed, and loses nothing that was answered")
     func beforeEveryOperation() async throws {
         let counted = Atomic<Int>(0)
         let rehearsal = try TemporaryDirectory()

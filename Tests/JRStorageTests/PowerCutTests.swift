@@ -52,7 +52,7 @@ final class CutDisk: Sendable {
     "When the power is cut", .serialized,
     .enabled(if: SystemProgram.userID == 0, "making and cutting a file system needs root"))
 struct PowerCutTests {
-    @Test("what was answered as stored is there, and the store opens without hands", arguments: 0..<6)
+    @Test("B40: what was answered as stored is there, and the store opens without hands", arguments: 0..<6)
     func always(round: Int) throws {
         let directory = try TemporaryDirectory()
         guard let disk = CutDisk(directory.path) else {

@@ -102,7 +102,7 @@ struct StorageFaultTests {
         #expect(nth > 20)
     }
 
-    @Test("after a failed sync nothing is ever stored again by that process, and it is said so")
+    @Test("B42: after a failed sync nothing is ever stored again by that process, and it is said so")
     func failedSync() throws {
         let plan = FaultPlan(6, of: [.sync], code: EIO)
         let store = try openStore(path, fault: plan.fault).store
@@ -178,7 +178,7 @@ struct StorageFaultTests {
     }
 
     @Test(
-        "a file system that fills up refuses, and goes on when there is room again",
+        "B42: a file system that fills up refuses, and goes on when there is room again",
         .enabled(if: SystemProgram.userID == 0, "mounting a small file system needs root"))
     func fullFileSystem() throws {
         let mountPoint = directory.path + "/full"
@@ -255,7 +255,8 @@ struct StorageFaultTests {
         }
     }
 
-    @Test("a commit is answered after one write and one sync; a new store, a segment and a good end in their orders")
+    @Test(
+        "B40: a commit is answered after one write and one sync; a new store, a segment and a good end in their orders")
     func order() throws {
         let trace = Trace()
         let store = try openStore(path, sizes: Self.sizes, fault: trace.fault).store

@@ -148,7 +148,7 @@ struct RoundTripTests {
         second.drain()
     }
 
-    @Test("a deferred job runs beside the reactor, which goes on meanwhile")
+    @Test("B9: a deferred job runs beside the reactor, which goes on meanwhile")
     func deferred() throws {
         let harness = try Harness()
         let gate = Monitor(false)

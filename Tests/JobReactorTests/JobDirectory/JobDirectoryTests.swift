@@ -12,7 +12,7 @@ struct JobDirectoryTests {
         folder = try TemporaryFolder()
     }
 
-    @Test("Swift files, compiled ones and programs are found in all folders, in the order of their names")
+    @Test("B10: Swift files, compiled ones and programs are found in all folders, in the order of their names")
     func kinds() throws {
         try folder.write("b.swift")
         try folder.write("a/z.swift")
@@ -63,7 +63,7 @@ struct JobDirectoryTests {
         #expect(!rules.ignores("md"))
     }
 
-    @Test("everything that is wrong is said at once, by name and with how to mend it")
+    @Test("B10: everything that is wrong is said at once, by name and with how to mend it")
     func refusals() throws {
         try folder.write("forgotten.sh")
         try folder.write("it's.txt")
@@ -96,7 +96,7 @@ struct JobDirectoryTests {
         #expect(try JobDirectory.scan(folder.path).programs.map(\.name) == ["linked.there", "sub.here"])
     }
 
-    @Test("a missing directory, and a file in its place, are errors that say where and what to do")
+    @Test("B10: a missing directory, and a file in its place, are errors that say where and what to do")
     func missing() throws {
         let missing = try #require(throws: JobDirectoryError.self) { try JobDirectory.scan("no-such-jobs") }
         #expect(missing.description.contains("'no-such-jobs' cannot be opened in \(try Files.currentDirectory())"))

@@ -83,7 +83,7 @@ struct NodeProgramTests {
         }
     }
 
-    @Test("the examples run: wordcount counts as wc does, and sha256 as sha256sum does")
+    @Test("B10: the examples run: wordcount counts as wc does, and sha256 as sha256sum does")
     func examples() throws {
         let harness = try Harness()
         let jobs = "\(packageRoot())/Examples/reactor_jobs"

@@ -63,7 +63,7 @@ struct ProgramRunnerTests {
         return try #require(ended.wait(timeout: .seconds(Int64(30))) { $0 }, "the program's end was not reported")
     }
 
-    @Test("the object on standard output is merged into the arguments")
+    @Test("B9: the object on standard output is merged into the arguments")
     func merges() throws {
         let ended = try run(#"cat > in; echo '{"b": [1, 2.5, null], "a": "new"}'"#, ["a": "old", "kept": true])
         #expect(ended.arguments == ["a": "new", "kept": true, "b": [1, 2.5, nil]])
@@ -84,7 +84,7 @@ struct ProgramRunnerTests {
         #expect(!failure.isFinal)
     }
 
-    @Test("the exit code says how it went; 100 is for good, and no other")
+    @Test("B9: the exit code says how it went; 100 is for good, and no other")
     func exitCodes() throws {
         #expect(try run("exit 0").failure == nil)
         let texts = try [
@@ -103,7 +103,7 @@ struct ProgramRunnerTests {
         #expect(try #require(try run("echo why >&2; kill -TERM $$").failure).description.contains("SIGTERM: why"))
     }
 
-    @Test("standard error is logged line by line, and its last 2 KiB are part of the failure")
+    @Test("B9: standard error is logged line by line, and its last 2 KiB are part of the failure")
     func standardError() throws {
         let ended = try run(
             "i=0; while [ $i -lt 500 ]; do echo \"line $i\" >&2; i=$((i+1)); done; printf 'no end' >&2; exit 3")
@@ -185,7 +185,7 @@ struct ProgramRunnerTests {
         }
     }
 
-    @Test("cancelling asks with SIGTERM, and the program may end by itself")
+    @Test("B34: cancelling asks with SIGTERM, and the program may end by itself")
     func cancel() throws {
         let ended = try run(
             "trap 'echo tidy > tidied; exit 0' TERM; while :; do sleep 0.01; done", cancelAfter: .milliseconds(200))
@@ -193,7 +193,7 @@ struct ProgramRunnerTests {
         #expect(try folder.read("tidied") == "tidy\n")
     }
 
-    @Test("a cancelled program that ignores SIGTERM is killed after five seconds")
+    @Test("B34: a cancelled program that ignores SIGTERM is killed after five seconds")
     func cancelIgnored() throws {
         let ended = try run("trap '' TERM; while :; do sleep 0.05; done", cancelAfter: .milliseconds(100))
         #expect(ended.failure?.description == "the program was cancelled")

@@ -31,7 +31,7 @@ struct SwiftJobTests {
 
     private func job(_ name: String) -> String { "import JobReactor\njob(\"\(name)\") { args in args[\"x\"] = 1 }\n" }
 
-    @Test("a second start compiles nothing, and a change only what changed")
+    @Test("B10: a second start compiles nothing, and a change only what changed")
     func cached() throws {
         try folder.write("jobs/a.swift", job("a"))
         try folder.write("jobs/sub/b.swift", job("b"))
@@ -78,7 +78,9 @@ struct SwiftJobTests {
         #expect(try runs() == 2)
     }
 
-    @Test("files that do not compile stop the start with the compiler's messages, at the user's own lines, and exit 65")
+    @Test(
+        "B10: files that do not compile stop the start with the compiler's messages, at the user's own lines, and exit 65"
+    )
     func doesNotCompile() throws {
         try folder.write("jobs/good.swift", job("good"))
         try folder.write("jobs/one.swift", "import JobReactor\njob(\"x\") { args in args.nonsense() }\n")
@@ -102,7 +104,7 @@ struct SwiftJobTests {
         #expect(finished.errors.contains("awaits at its top level"))
     }
 
-    @Test("a callback of an unknown job, a bad name and a name that a program has too are told with their file (B7)")
+    @Test("B7: a callback of an unknown job, a bad name and a name that a program has too are told with their file")
     func faults() throws {
         try folder.write(
             "jobs/a.swift", job("mail") + "jobCallback(\"mial\", \"log\") { _ in }\n" + job("bad name") + job("tool"))

@@ -106,7 +106,7 @@ struct BodyTests {
         node.drain()
     }
 
-    @Test("a body that holds the reactor too long is named in the log, and deferred it is not")
+    @Test("B9: a body that holds the reactor too long is named in the log, and deferred it is not")
     func slowTurn() async throws {
         let harness = try Harness()
         let warnings = Monitor<[String]>([])

@@ -1,0 +1,106 @@
+import Glibc
+import JRBase
+import JRReactor
+import JRSystem
+import JRWire
+import JobReactor
+import Synchronization
+import Testing
+
+/// A program that is killed with its test.
+private final class Running {
+    let pid: Int32
+    let errors: String
+
+    init(_ words: [String], in directory: String) throws {
+        errors = "\(directory)/\(words[0])-\(JRSystem.SystemRandom.seed())"
+        try Files.write(errors, [])
+        let file = try Files.open(errors, .write)
+        pid = try Programs.start(words, in: directory, output: file.raw, errors: file.raw)
+    }
+
+    deinit { kill() }
+
+    private var isReaped = false
+
+    func kill() {
+        guard !isReaped else { return }
+        isReaped = true
+        try? Processes.signal(group: pid, SIGKILL)
+        _ = try? Processes.wait(pid: pid)
+    }
+}
+
+@Suite("Kills of real processes", .serialized)
+struct KillTests {
+    /// Which closures were called how often.
+    private struct Calls: Sendable, Equatable {
+        var success = 0
+        var error = 0
+    }
+
+    @Test("B38: over 20 kills of distributor and node each feedback closure is called exactly once")
+    func feedback() async throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "jr-kills-")
+        defer { try? Files.removeTree(directory) }
+        try Files.makeDirectory(directory + "/reactor_jobs")
+        try Files.write(directory + "/reactor_jobs/good", Array("#!/bin/sh\necho '{}'\n".utf8), mode: 0o755)
+        try Files.write(directory + "/reactor_jobs/bad", Array("#!/bin/sh\nexit 1\n".utf8), mode: 0o755)
+        let (reactor, port) = (try Reactor(name: "application"), try freePort())
+        try reactor.start { _ in }
+        defer { reactor.stop() }
+        func distributor() throws -> Running {
+            try Running(["jr-distributor", "--listen", "127.0.0.1:\(port)"], in: directory)
+        }
+        func node() throws -> Running {
+            try Running(
+                [
+                    "jr-node", "--name", "worker_1", "--distributors", "127.0.0.1:\(port)", "--storage",
+                    "journal:\(directory)/store", "--poison-deaths", "100",
+                ], in: directory)
+        }
+        var (front, worker) = (try distributor(), try node())
+        let jobs = try JobClient("127.0.0.1:\(port)", on: reactor)
+        let heard = Monitor<[Int: Calls]>([:])
+        var count = 0
+        func enqueue() throws {
+            let number = count
+            count += 1
+            let isBad = number % 5 == 0
+            // An attempt that is cut off counts, and another one follows.
+            let options = JobOptions(maxAttempts: isBad ? 1 : 100, retry: .fixed(.milliseconds(1)))
+            try jobs.enqueue(
+                isBad ? "bad" : "good", [:], options,
+                success: { _ in heard.update { $0[number, default: Calls()].success += 1 } },
+                error: { _ in heard.update { $0[number, default: Calls()].error += 1 } })
+        }
+        for round in 1...20 {
+            for _ in 0..<20 { try enqueue() }
+            // Some of the jobs have been heard of, some run, some wait and some are on their way.
+            let enough = count - 15
+            try #require(heard.wait(timeout: .seconds(Int64(60))) { $0.count >= enough ? true : nil } == true)
+            if round % 3 != 0 {
+                worker.kill()
+                worker = try node()
+            }
+            if round % 3 != 1 {
+                front.kill()
+                front = try distributor()
+            }
+        }
+        let all = count
+        try #require(heard.wait(timeout: .seconds(Int64(60))) { $0.count >= all ? true : nil } == true)
+        // Whatever came twice would have come before this.
+        _ = try await jobs.enqueue("good").value
+        for (number, calls) in heard.update({ $0 }) {
+            #expect(calls == (number % 5 == 0 ? Calls(error: 1) : Calls(success: 1)), "job \(number)")
+        }
+        jobs.stop()
+    }
+
+    /// A port that the system gave and nobody has now.
+    private func freePort() throws -> UInt16 {
+        let socket = try Sockets.listen(on: SocketAddress(parsing: "127.0.0.1:0"))
+        return try #require(try Sockets.localAddress(socket.raw).port)
+    }
+}
