@@ -146,17 +146,7 @@ struct ScaleTests {
         var resident: [Int] = []
         let start = SystemClock.instant()
         for number in 1...count {
-            let token = Token(alive)
-            try jobs.enqueue(
-                number % 10 == 0 ? "bad" : "good", ["n": .int(Int64(number))],
-                success: { _ in
-                    token.isHere()
-                    heard.update { $0 += 1 }
-                },
-                error: { _ in
-                    token.isHere()
-                    heard.update { $0 += 1 }
-                })
+            try enqueue(number, at: jobs, Token(alive), heard)
             if number % 1_000 == 0 {
                 #expect(heard.wait(timeout: patience) { $0 >= number - 1_000 ? true : nil } == true)
             }
@@ -170,6 +160,29 @@ struct ScaleTests {
                 + "after each fifth: \(resident.map { "\($0 >> 10) KiB" }.joined(separator: ", "))")
         if Scale.isFull { #expect(last < first * 11 / 10) }
         node.drain()
+    }
+
+    /// With both feedbacks, each as a closure of its own or both in one; every tenth job fails.
+    private func enqueue(_ number: Int, at jobs: Distributor, _ token: Token, _ heard: Monitor<Int>) throws {
+        let name = number % 10 == 0 ? "bad" : "good"
+        let args: JobArguments = ["n": .int(Int64(number))]
+        if number % 3 == 0 {
+            try jobs.enqueue(name, args, feedback: .both) { event in
+                token.isHere()
+                if case .ended = event { heard.update { $0 += 1 } }
+            }
+        } else {
+            try jobs.enqueue(
+                name, args,
+                success: { _ in
+                    token.isHere()
+                    heard.update { $0 += 1 }
+                },
+                error: { _ in
+                    token.isHere()
+                    heard.update { $0 += 1 }
+                })
+        }
     }
 
     @Test("B46: an idle cluster takes no turns but for its heartbeats, with one scheduled job as with many")

@@ -142,6 +142,8 @@ extension NodeShell {
         let id = order.record.id
         running[order.attempt] = nil
         if !engine.isSuperseded(order.attempt) { storage.unmarkRunning(id) }
+        // The wait for what comes next counts from now, and the turn may have begun long ago.
+        if result.isFollowed(order.record) { loop.refreshNow() }
         if case .failure(let error, _, _, _) = result {
             let name = order.record.request.name
             log(.warning, job: id, "job \(id) (\(name)) attempt \(order.record.attempt): \(error)")
@@ -180,5 +182,13 @@ extension NodeShell {
             .warning, job: job,
             "\(what) held the reactor for \(Durations.format(time)), and everything else waited: "
                 + "enqueue it with the option defer, make it a program, or let it await")
+    }
+}
+
+extension AttemptResult {
+    /// Whether another attempt or run may follow after a wait.
+    fileprivate func isFollowed(_ record: JobRecord) -> Bool {
+        if case .failure = self { return true }
+        return record.request.options.period != nil
     }
 }

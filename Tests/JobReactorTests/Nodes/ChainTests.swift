@@ -145,6 +145,7 @@ struct ChainTests {
         harness.registry.define(
             Handler("tick") { args, context in
                 let number = (args["n"]?.int ?? 0) + 1
+                Self.work()
                 runs.update { runs in
                     runs.append(
                         Run(
@@ -170,6 +171,29 @@ struct ChainTests {
             #expect((next.due ?? last.ended) - last.ended >= .milliseconds(20))
         }
         node.drain()
+    }
+
+    @Test("B33: the wait for the next attempt counts from the end of the failed one, however long that took")
+    func waitAfterFailure() async throws {
+        let harness = try Harness()
+        harness.registry.define(
+            Handler("slow_to_fail") { args, context in
+                if context.attempt == 2 { return args["due"] = context.dueAt.map { .date($0) } }
+                Self.work()
+                throw Broken()
+            }
+            .errback { args in args["failed"] = .date(SystemClock.wall()) })
+        let node = try harness.startNode("worker_1") { $0.retry = .fixed(.milliseconds(50)) }
+        let args = try await harness.distributor.enqueue("slow_to_fail").value
+        let (failed, due) = (try #require(args["failed"]?.date), try #require(args["due"]?.date))
+        #expect(due - failed >= .milliseconds(50))
+        node.drain()
+    }
+
+    /// Holds the reactor for a while.
+    private static func work() {
+        let end = SystemClock.instant() + .milliseconds(10)
+        while SystemClock.instant() < end {}
     }
 
     private struct Run: Sendable {
