@@ -41,6 +41,17 @@ extension Value: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressib
 }
 
 extension Value {
+    /// A whole number. One that does not fit 64 bits with a sign traps, as `Int64` does.
+    public init(_ number: some BinaryInteger) { self = .int(Int64(number)) }
+    /// A number with a fraction.
+    public init(_ number: Double) { self = .double(number) }
+    /// A text.
+    public init(_ text: String) { self = .string(text) }
+    /// Yes or no.
+    public init(_ answer: Bool) { self = .bool(answer) }
+    /// A moment.
+    public init(_ date: WallTime) { self = .date(date) }
+
     /// The text, if it is one.
     public var string: String? {
         if case .string(let value) = self { value } else { nil }

@@ -84,7 +84,7 @@ final class NodeProgram: Sendable {
             options.node.workingDirectory = directory.path
             options.node.log = LogHandler(from: .info) { entry in
                 let level = entry.level == .info ? "" : "\(entry.level.rawValue): "
-                say(level + entry.text)
+                say(level + entry.text + (entry.job.map { " (job \($0))" } ?? ""))
             }
             return true
         }

@@ -145,8 +145,9 @@ extension NodeShell {
         // The wait for what comes next counts from now, and the turn may have begun long ago.
         if result.isFollowed(order.record) { loop.refreshNow() }
         if case .failure(let error, _, _, _) = result {
-            let name = order.record.request.name
-            log(.warning, job: id, "job \(id) (\(name)) attempt \(order.record.attempt): \(error)")
+            log(
+                .warning, job: id,
+                "'\(order.record.request.name)' attempt \(order.record.attempt) has failed: \(error)")
         } else if configuration.logsJobs {
             log(.debug, job: id, "'\(order.record.request.name)' attempt \(order.record.attempt) has ended well")
         }
