@@ -145,6 +145,9 @@ public struct NodeEngine: Sendable {
     /// The name of the job that an attempt under way is of.
     public func jobName(of attempt: AttemptID) -> String? { jobs[attempt.job]?.record.request.name }
 
+    /// The job that an attempt under way is of.
+    public func jobID(of attempt: AttemptID) -> JobID? { jobs[attempt.job]?.record.id }
+
     /// Nothing runs, nothing waits to be stored: the process may end without losing anything.
     public var isDrained: Bool {
         isDraining && ready.runningCount == 0 && commitUnderWay == nil && dirty.isEmpty && afterCommit.isEmpty

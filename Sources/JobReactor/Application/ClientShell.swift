@@ -33,7 +33,8 @@ final class ClientShell: PeerLinkOwner {
             connected: { [weak self] loop, connection in
                 guard let self else { return }
                 self.link = PeerLink(
-                    connection, id: LinkID(self.nextLink), hello: self.engine.hello, owner: self, on: loop)
+                    connection, id: LinkID(self.nextLink), hello: self.engine.hello, dialled: true, owner: self,
+                    on: loop)
                 self.nextLink += 1
             },
             failed: { [weak self] reason, wait in self?.observe(.disconnected(reason: reason, retryAfter: wait)) })

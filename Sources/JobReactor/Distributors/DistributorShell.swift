@@ -33,7 +33,9 @@ final class DistributorShell: PeerLinkOwner {
     func listen(with socket: ListeningSocket) {
         whileRunning = self
         do throws(SystemError) {
-            listener = try socket.open(on: loop) { [weak self] loop, connection in self?.opened(connection) }
+            listener = try socket.open(on: loop) { [weak self] loop, connection in
+                self?.opened(connection, dialled: false)
+            }
         } catch {
             say(.error, "cannot accept connections on \(socket.address): \(error)")
         }
@@ -45,7 +47,7 @@ final class DistributorShell: PeerLinkOwner {
             let dialler = Dialler(
                 to: [address], seed: SystemRandom.seed(),
                 connected: { [weak self] _, connection in
-                    guard let self, let link = self.opened(connection) else { return }
+                    guard let self, let link = self.opened(connection, dialled: true) else { return }
                     self.dialled.opened(link, by: address)
                 },
                 failed: { [weak self] reason, _ in
@@ -65,9 +67,9 @@ final class DistributorShell: PeerLinkOwner {
     }
 
     @discardableResult
-    private func opened(_ connection: Connection) -> LinkID? {
+    private func opened(_ connection: Connection, dialled: Bool) -> LinkID? {
         let id = newLink()
-        links[id] = PeerLink(connection, id: id, hello: hello, owner: self, on: loop)
+        links[id] = PeerLink(connection, id: id, hello: hello, dialled: dialled, owner: self, on: loop)
         return id
     }
 

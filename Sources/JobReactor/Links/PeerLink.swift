@@ -28,15 +28,21 @@ final class PeerLink: ConnectionHandler {
     private var timer: Handle?
     private var isClosed = false
     private var closing: String?
+    /// The hello with which to answer that of the side which has dialled.
+    private var answer: Hello?
 
-    init(_ connection: Connection, id: LinkID, hello: Hello, owner: any PeerLinkOwner, on loop: Loop) {
+    /// - Parameter dialled: whether this side has made the connection. It says hello first; the other answers when it
+    ///   has read that, so that whoever has been answered is known to the other.
+    init(
+        _ connection: Connection, id: LinkID, hello: Hello, dialled: Bool, owner: any PeerLinkOwner, on loop: Loop
+    ) {
         self.id = id
         self.connection = connection
         self.owner = owner
         peer = connection.peer
         heartbeat = Heartbeat(own: hello.heartbeat, at: loop.now.instant)
         connection.handler = self
-        connection.write { $0.write(.hello(hello)) }
+        if dialled { connection.write { $0.write(.hello(hello)) } } else { answer = hello }
         timer = loop.schedule(after: Self.helloTimeout) { [weak self] loop in
             self?.refuse(.protocolError, "no hello came within 5 seconds", on: loop)
         }
@@ -85,6 +91,8 @@ final class PeerLink: ConnectionHandler {
         switch (message, hello) {
         case (.hello(let hello), nil):
             self.hello = hello
+            if let answer { connection.write { $0.write(.hello(answer)) } }
+            answer = nil
             decoder.limit = Limits.frameBytes
             heartbeat.peerPromised(hello.heartbeat)
             if let timer { loop.cancel(timer) }

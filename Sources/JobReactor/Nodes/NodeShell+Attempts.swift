@@ -141,6 +141,7 @@ extension NodeShell {
     func ended(_ order: RunOrder, _ result: AttemptResult) {
         let id = order.record.id
         running[order.attempt] = nil
+        guard !isClosed else { return }
         if !engine.isSuperseded(order.attempt) { storage.unmarkRunning(id) }
         // The wait for what comes next counts from now, and the turn may have begun long ago.
         if result.isFollowed(order.record) { loop.refreshNow() }

@@ -26,7 +26,8 @@ final class NodeShell: PeerLinkOwner {
     private var isTurnPlanned = false
     private var hasToldRecovery = false
     private var hasToldDrained = false
-    private var isClosed = false
+    /// Storage is closed, or about to be: what still ends is not heard any more.
+    private(set) var isClosed = false
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
     /// Attempts that can be told to end.
@@ -82,7 +83,7 @@ final class NodeShell: PeerLinkOwner {
     private func opened(_ connection: Connection, by dialler: Dialler?) {
         let id = LinkID(nextLink)
         nextLink += 1
-        links[id] = PeerLink(connection, id: id, hello: hello, owner: self, on: loop)
+        links[id] = PeerLink(connection, id: id, hello: hello, dialled: dialler != nil, owner: self, on: loop)
         diallers[id] = dialler
     }
 
@@ -208,6 +209,8 @@ final class NodeShell: PeerLinkOwner {
         hasToldDrained = true
         for dialler in allDiallers { dialler.stop(on: loop) }
         var programs: [RunningProgram] = []
+        // Cut off by the node in good order: no death that the job could be to blame for.
+        for attempt in running.keys { engine.jobID(of: attempt).map(storage.unmarkRunning) }
         for attempt in running.values {
             if case .program(let program, _) = attempt { programs.append(program) } else { attempt.cancel(.requested) }
         }
