@@ -39,7 +39,7 @@ struct LogTests {
         #expect(own.map(\.level) == [.debug, .warning, .debug, .debug])
         #expect(
             own.map(\.text) == [
-                "'work' attempt 1 begins", "job \(job) (work) attempt 1: Broken()", "'work' attempt 2 begins",
+                "'work' attempt 1 begins", "'work' attempt 1 has failed: Broken()", "'work' attempt 2 begins",
                 "'work' attempt 2 has ended well",
             ])
         #expect(entries.allSatisfy { $0.source == "worker_1" })
