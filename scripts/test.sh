@@ -11,6 +11,18 @@ fi
 for program in python3 strace; do
     command -v "$program" > /dev/null || echo "note: '$program' is not installed; the tests that need it are skipped" >&2
 done
+# The tests of the storage on Redis start a server of their own each, and fail where there is none.
+if ! command -v redis-server > /dev/null; then
+    if [[ $EUID -eq 0 ]] && command -v apt-get > /dev/null; then
+        echo "installing redis-server, which tests start" >&2
+        install=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends redis-server)
+        log=$(mktemp)
+        { apt-get update && "${install[@]}"; } > "$log" 2>&1 || tail -3 "$log" >&2
+        rm -f "$log"
+    fi
+    command -v redis-server > /dev/null \
+        || echo "note: 'redis-server' is not installed; the tests that need it will fail. Install Redis or Valkey" >&2
+fi
 
 arguments=()
 for pattern in "$@"; do arguments+=(--filter "$pattern"); done

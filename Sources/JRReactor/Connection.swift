@@ -144,6 +144,18 @@ public final class Connection {
         noteWritten()
     }
 
+    /// Hands what was gathered to the kernel within this call and not at the end of the turn: for what is to go out
+    /// even if this process dies in the next moment. What the kernel does not take goes as usual, as does a failure.
+    public func flushNow() {
+        guard !isClosed, !isBlocked, unsentBytes > 0 else { return }
+        let result = outbox.bytes.withUnsafeBytes { bytes in
+            // SAFETY: as in `send`.
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
+            return isSocket ? IO.send(raw, rest) : IO.write(raw, rest)
+        }
+        if case .moved(let count) = result { sent += count }
+    }
+
     private func prepareToWrite() -> Bool {
         guard canWrite, isOpen, !endsSending, writeFailure == nil else { return false }
         if outbox.bytes.capacity == 0 { outbox.bytes = loop.takeBuffer() }

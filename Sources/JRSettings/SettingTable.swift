@@ -99,9 +99,10 @@ enum SettingTable {
 
     private static let storage: [SettingSpec] = [
         SettingSpec(
-            .storage, .text("memory, journal:DIR or the address of a Redis server"), default: "memory",
+            .storage, .text("memory, journal:DIR, redis or the address of a Redis server"), default: "memory",
             [.application, .node], manifest: .place("storage"), letter: "s", placeholder: "STORAGE",
-            "memory, or journal:DIR with ?sync=always, ?sync=interval:50ms or ?sync=never"),
+            "memory, redis, redis://HOST:PORT/DB, redis+unix:/PATH?db=N, or journal:DIR with ?sync=always, "
+                + "?sync=interval:50ms or ?sync=never"),
         SettingSpec(
             .redisHost, .text("a name or address of a machine"), default: "localhost", [.application, .node],
             placeholder: "HOST", "Where the Redis server is"),

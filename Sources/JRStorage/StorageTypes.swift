@@ -18,6 +18,8 @@ public enum StoragePromise: Sendable, Hashable {
     /// As long as the process lives.
     case memory
     case journal(sync: StorageSync)
+    /// On a Redis server, and as long as that keeps it.
+    case redis(RedisPromise)
 
     /// A stable word for receipts, logs and status.
     public var word: String {
@@ -26,6 +28,7 @@ public enum StoragePromise: Sendable, Hashable {
         case .journal(sync: .always): "journal_always"
         case .journal(sync: .interval): "journal_interval"
         case .journal(sync: .never): "journal_never"
+        case .redis(let promise): "redis_\(promise.rawValue)"
         }
     }
 
@@ -55,10 +58,24 @@ public struct StorageReport: Sendable, Equatable {
     /// Records of all kinds that were read, live or not.
     public var recordsRead = 0
     public var segments = 0
+    /// What a person should know of where the jobs are kept, each a sentence.
+    public var warnings: [String] = []
     /// The time from the call to the answer.
     public var time = Interval.zero
 
     public init() {}
+}
+
+/// What an open storage says unasked.
+public enum StorageEvent: Sendable, Equatable {
+    /// It cannot be reached: commits fail until ``back``.
+    case away(StorageError)
+    case back
+    /// It no longer has what was stored: the owner's next commit puts everything that it knows again, and what it does
+    /// not put is gone.
+    case lost(StorageError)
+    /// It will never store anything again, and the process should end.
+    case failed(StorageError)
 }
 
 /// Where a node keeps its jobs: written during life, read only at the start.
@@ -73,14 +90,15 @@ public protocol JobStorage: AnyObject {
 
     /// Makes changes durable as ``promise`` says: all or none, and in the order of calls.
     ///
-    /// At most one commit is under way: the next one begins after `done`. ``StorageError/Code-swift.enum/full`` is
-    /// worth another try, and changes that put no new job may succeed where others do not; after
-    /// ``StorageError/Code-swift.enum/failed`` nothing will ever be stored again and the process should end.
+    /// At most one commit is under way: the next one begins after `done`. What ``StorageError/isRetryable`` is worth
+    /// another try, and with ``StorageError/Code-swift.enum/full`` changes that put no new job may succeed where others
+    /// do not. New jobs of a commit that failed are not stored, or no longer once the next one has been made. After any
+    /// other error nothing will ever be stored again and the process should end.
     func commit(_ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void)
 
     /// Notes, so that it survives the death of this process (not of the machine), that an attempt of the job runs.
-    /// Makes no system call and cannot fail: with too many at once, some are not noted, and their attempt is not
-    /// counted should the process die.
+    /// Does not wait and cannot fail: with too many at once, or a storage that is away, some are not noted, and their
+    /// attempt is not counted should the process die.
     func markRunning(_ id: JobID)
     func unmarkRunning(_ id: JobID)
     /// Forgets the marks of the process before this one, once what follows from them is committed. Until then they
@@ -89,4 +107,12 @@ public protocol JobStorage: AnyObject {
 
     /// Ends in good order; `done` comes after the last commit's. Calling it twice does nothing more.
     func close(on loop: Loop, _ done: @escaping (Loop) -> Void)
+
+    /// `body` is called with what happens to an open storage outside of commits, on the loop's thread.
+    func observe(_ body: @escaping (Loop, StorageEvent) -> Void)
+}
+
+extension JobStorage {
+    /// For storages to which nothing happens by itself.
+    public func observe(_ body: @escaping (Loop, StorageEvent) -> Void) {}
 }

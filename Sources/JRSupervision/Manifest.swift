@@ -131,7 +131,8 @@ public enum StorageSettings: Sendable, Equatable {
     case memory
     /// Without a directory: `storage/INSTANCE` in the runtime directory.
     case journal(sync: Sync, directory: String?)
-    case redis(url: String)
+    /// Without an address: the one that the settings of the node's environment say.
+    case redis(url: String?)
 }
 
 /// `host:port` to listen on.

@@ -204,9 +204,10 @@ private struct ManifestDraft {
         case .journal, nil:
             return .journal(sync: sync ?? .always, directory: directory)
         case .redis:
-            reader.complain(
-                "\(reader.path): this version has no Redis storage yet; use \"journal\" or \"memory\"", atKey: "kind")
-            return .redis(url: url ?? "")
+            if let url, !url.hasPrefix("redis://"), !url.hasPrefix("redis+unix:/"), let value = reader.value("url") {
+                reader.refuse("url", value, mustBe: "an address such as \"redis://localhost:6379/0\"")
+            }
+            return .redis(url: url)
         }
     }
 

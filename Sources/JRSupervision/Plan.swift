@@ -216,7 +216,7 @@ public struct Plan: Sendable, Equatable {
         case .memory: variables["JR_STORAGE"] = "memory"
         case .journal(let sync, _):
             variables["JR_STORAGE"] = "journal:\(instance.storageDirectory ?? "")?sync=\(sync.rawValue)"
-        case .redis(let url): variables["JR_STORAGE"] = url
+        case .redis(let url): variables["JR_STORAGE"] = url ?? "redis"
         }
         variables["JR_JOBS"] = settings.jobs.map { Paths.resolve($0, in: surroundings.manifestDirectory) }
         variables["JR_CREDIT"] = settings.credit.map { String($0) }

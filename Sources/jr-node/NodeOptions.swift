@@ -88,7 +88,7 @@ struct NodeOptions {
         if let given = values.text(.name) { return given }
         guard storage == .memory else {
             throw UsageError(
-                .other("a node with a journal needs --name (or JR_NAME), to which its stored jobs belong"), verb: nil)
+                .other("a node that stores its jobs needs --name (or JR_NAME), to which they belong"), verb: nil)
         }
         return "node-\(pid)"
     }

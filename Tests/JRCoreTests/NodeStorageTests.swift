@@ -145,6 +145,47 @@ import Testing
         #expect(bench.actions().stored(to: link) == [2])
     }
 
+    @Test("B42: with storage away no job is taken, what waits is stored as soon as it is back, and grants go on")
+    func away() throws {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        bench.job(request(1, feedback: .both), from: link)
+        bench.commit()
+        bench.succeedAll()
+        bench.job(request(2), from: link)
+        let batch = try bench.batch()
+        bench.engine.storageWentAway()
+        bench.engine.commitFailed(batch.number, at: bench.now, .away)
+        bench.job(request(3), from: link)
+        let actions = bench.actions()
+        #expect(actions.refusals(to: link) == [.unavailable, .unavailable])
+        #expect(actions.outcomes(to: link).isEmpty)
+        // Tried again and again, while nothing is granted.
+        bench.wait(until: 5_000)
+        let second = try bench.batch()
+        bench.engine.commitFailed(second.number, at: bench.now, .away)
+        #expect(bench.actions().isEmpty)
+        bench.engine.storageCameBack()
+        #expect(bench.commit().map(\.id) == [jobID(1)])
+        let after = bench.actions()
+        #expect(after.outcomes(to: link).map(\.id) == [jobID(1)])
+        #expect(after.sent(to: link).contains { if case .grant = $0 { true } else { false } })
+    }
+
+    @Test("when storage has lost what it had, the next batch puts every job there is, once")
+    func lost() {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        for number in 1...3 { bench.job(request(number), from: link) }
+        bench.commit()
+        #expect(bench.runs().count == 3)
+        bench.job(request(4), from: link)
+        bench.engine.storageLost()
+        bench.engine.storageLost()
+        #expect(bench.commit().map(\.id).sorted() == (1...4).map(jobID))
+        #expect(bench.actions().stored(to: link).contains(4))
+    }
+
     @Test("B42: an idle node that refused one job says again what it grants, so that it is not left alone for ever")
     func healedWhenIdle() {
         var bench = NodeBench { $0.credit = 100 }

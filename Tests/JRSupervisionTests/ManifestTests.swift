@@ -172,6 +172,20 @@ struct PlanTests {
         #expect(plan.environment(of: 0, start).contains("JR_LISTEN=127.0.0.1:41000"))
     }
 
+    @Test("a node's Redis server is named in the manifest, or by the settings of its environment")
+    func redis() throws {
+        let plan = try plan("redis")
+        let start = Plan.Start(incarnation: 1, readyDescriptor: nil, lifeDescriptor: nil, addresses: [:])
+        let found = ["named", "socket", "settings"].flatMap { plan.positions(named: $0) }.flatMap { position in
+            plan.environment(of: position, start).filter { $0.hasPrefix("JR_STORAGE=") }
+        }
+        #expect(
+            found == [
+                "JR_STORAGE=redis://:p%40ss@10.0.0.1:6380/2", "JR_STORAGE=redis+unix:/run/redis.sock",
+                "JR_STORAGE=redis",
+            ])
+    }
+
     @Test("B44: an instance gets the settings of its entry as variables, each as one would write it")
     func settings() throws {
         let plan = try plan("settings")

@@ -148,6 +148,68 @@ struct RoundTripTests {
         second.drain()
     }
 
+    @Test("B40: jobs on a Redis server are there when the node is started again, and run at their own time")
+    func redisAcrossRestart() throws {
+        let server = try RedisServer(["--appendonly", "yes"])
+        let harness = try Harness()
+        harness.define("later") { args in args["ran"] = true }
+        let storage = StorageChoice.redis(url: server.url)
+        let first = try harness.startNode("worker_1", storage: storage)
+        let outcomes = Outcomes()
+        let client = try harness.client()
+        var options = JobOptions()
+        options.delay = .milliseconds(300)
+        options.due = SystemClock.wall() + .milliseconds(300)
+        for number in 0..<50 {
+            try client.enqueue("later", ["n": .int(Int64(number))], options, feedback: .both) { outcomes.observe($0) }
+        }
+        #expect(outcomes.stored.wait(timeout: .seconds(Int64(30))) { $0.count == 50 ? true : nil } == true)
+        first.drain()
+        let second = try harness.startNode("worker_1", storage: storage)
+        let results = outcomes.wait(50)
+        #expect(Set(results.compactMap { $0.arguments["n"]?.int }) == Set(0..<50))
+        second.drain()
+    }
+
+    @Test("B42: while its Redis server is away a node takes nothing and says so once; then all goes on by itself")
+    func redisAway() throws {
+        let server = try RedisServer(["--appendonly", "yes", "--appendfsync", "always"])
+        let harness = try Harness()
+        harness.define("job") { _ in }
+        let lines = Monitor<[String]>([])
+        let log = LogHandler(from: .warning) { entry in lines.update { $0.append(entry.text) } }
+        let node = try harness.startNode("worker_1", storage: .redis(url: server.url), log: log)
+        let outcomes = Outcomes()
+        let client = try harness.client()
+        server.kill()
+        let isAway = { (lines: [String]) in lines.contains { $0.contains("[storage_unavailable]") } ? true : nil }
+        #expect(lines.wait(timeout: .seconds(Int64(30)), until: { isAway($0) }) == true)
+        for _ in 0..<20 { try client.enqueue("job", feedback: .both) { outcomes.observe($0) } }
+        try server.start()
+        #expect(outcomes.wait(20).count == 20)
+        #expect(lines.update { $0.contains("the storage takes jobs again") })
+        node.drain()
+    }
+
+    @Test("B42: a node that is started before its Redis server waits for it")
+    func redisLater() throws {
+        let server = try RedisServer()
+        server.kill()
+        let harness = try Harness()
+        harness.define("job") { _ in }
+        let lines = Monitor<[String]>([])
+        let log = LogHandler(from: .warning) { entry in
+            if entry.text.contains("[storage_unavailable]") { try? server.start() }
+            lines.update { $0.append(entry.text) }
+        }
+        let node = try harness.startNode("worker_1", storage: .redis(url: server.url), log: log)
+        let outcomes = Outcomes()
+        try harness.client().enqueue("job", feedback: .both) { outcomes.observe($0) }
+        #expect(outcomes.wait(1).first?.ending == .complete)
+        #expect(lines.update { lines in lines.contains { $0.contains("keeps nothing on disk") } })
+        node.drain()
+    }
+
     @Test("B9: a deferred job runs beside the reactor, which goes on meanwhile")
     func deferred() throws {
         let harness = try Harness()

@@ -46,10 +46,12 @@ extension NodeEngine {
         for action in batch.after { perform(action, at: now) }
     }
 
-    /// Storage had no room: new jobs of the batch are refused, all other changes tried again in a second.
-    public mutating func commitFailed(_ number: Int, at now: Now) {
+    /// Storage had no room, or could not be reached: new jobs of the batch are refused, all other changes tried again
+    /// in a second.
+    public mutating func commitFailed(_ number: Int, at now: Now, _ trouble: StorageTrouble = .full) {
         guard let batch = commitUnderWay, batch.number == number else { return }
         commitUnderWay = nil
+        storageTrouble = trouble
         storageRetry = now.instant + .seconds(Int64(1))
         let again = afterCommit
         afterCommit = []
@@ -70,12 +72,37 @@ extension NodeEngine {
         discharge(handle)
         jobs.remove(handle)
         handles[job.record.id] = nil
-        refuseForWantOfSpace(job.record.id, to: link)
+        refuseForStorage(job.record.id, to: link)
     }
 
-    private mutating func refuseForWantOfSpace(_ id: JobID, to link: LinkID) {
+    private mutating func refuseForStorage(_ id: JobID, to link: LinkID) {
         guard windows.isOpen(link) else { return }
-        refuse(id, .storageFull, "the storage of node '\(settings.name)' is full", to: link)
+        let (code, text) = storageRefusal
+        refuse(id, code, text, to: link)
+    }
+
+    var storageRefusal: (RefusalCode, String) {
+        if isStorageAway || storageTrouble == .away {
+            return (.unavailable, "the storage of node '\(settings.name)' cannot be reached")
+        }
+        return (.storageFull, "the storage of node '\(settings.name)' is full")
+    }
+
+    /// Storage has said that it cannot be reached: no job is taken until ``storageCameBack()``.
+    public mutating func storageWentAway() {
+        isStorageAway = true
+        storageTrouble = .away
+    }
+
+    /// What waits to be stored is tried at once.
+    public mutating func storageCameBack() {
+        isStorageAway = false
+        storageRetry = nil
+    }
+
+    /// Storage has lost what it had: the next batch puts everything.
+    public mutating func storageLost() {
+        jobs.forEach { handle, _ in markDirty(handle) }
     }
 
     private mutating func perform(_ action: AfterCommit, at now: Now) {
@@ -91,7 +118,7 @@ extension NodeEngine {
                 noteStored(id, for: link)
             } else {
                 // The first copy was refused in between, on a link that may be gone.
-                refuseForWantOfSpace(id, to: link)
+                refuseForStorage(id, to: link)
             }
         case .outcome(let handle, let run):
             guard let job = jobs[handle] else { return }

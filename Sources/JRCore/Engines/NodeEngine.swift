@@ -76,7 +76,8 @@ public struct NodeEngine: Sendable {
     public let settings: NodeSettings
     public let session: JobID
     public let incarnation: Int
-    let promise: String
+    /// What storage promises, for those who connect from now on.
+    public var promise: String
     /// The jobs this node can run.
     let lanes: [String: Lane]
 
@@ -97,8 +98,12 @@ public struct NodeEngine: Sendable {
     var afterCommit: [AfterCommit] = []
     var commitUnderWay: (number: Int, changed: [Handle], after: [AfterCommit])?
     var nextBatch = 0
-    /// Set while storage is full: when to try again.
+    /// Set after storage took no batch: when to try again.
     var storageRetry: Instant?
+    /// Why it did not.
+    var storageTrouble = StorageTrouble.full
+    /// Storage has said that it cannot be reached.
+    var isStorageAway = false
 
     public internal(set) var isRecovered = false
     public internal(set) var isDraining = false
@@ -197,7 +202,7 @@ public struct NodeEngine: Sendable {
     }
 
     public mutating func takeActions() -> [LinkAction] {
-        if !isDraining, storageRetry == nil, isRecovered {
+        if !isDraining, storageRetry == nil, !isStorageAway, isRecovered {
             // A little more than one place must be free, or each that is would cost a window of refusals.
             let takesScheduled =
                 scheduledCount <= settings.scheduledJobs / 16 * 15
@@ -272,7 +277,7 @@ public struct NodeEngine: Sendable {
     private func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {
         if !isRecovered { return (.unavailable, "node '\(settings.name)' is still reading its storage") }
         if isDraining { return (.draining, "node '\(settings.name)' is stopping") }
-        if storageRetry != nil { return (.storageFull, "the storage of node '\(settings.name)' is full") }
+        if isStorageAway || storageRetry != nil { return storageRefusal }
         if lanes[request.name] == nil {
             return (.unknownJob, "node '\(settings.name)' does not know the job '\(request.name)'")
         }

@@ -98,6 +98,13 @@ public struct StorageBatch: Sendable {
     public var changes: [StorageChange]
 }
 
+/// Why storage did not take a batch, which it may later.
+public enum StorageTrouble: Sendable, Hashable {
+    case full
+    /// It cannot be reached, or refuses for now.
+    case away
+}
+
 /// A record found in storage at start.
 public struct RecoveredJob: Sendable {
     public var record: JobRecord

@@ -53,7 +53,8 @@ public struct NodeConfiguration: Sendable {
         var distributors: [SocketAddress] = []
         for text in configuration.distributors { distributors += try Addresses.parse(text) }
         self.init(
-            settings: configuration.nodeSettings(name: name), storage: configuration.storage,
+            settings: configuration.nodeSettings(name: name),
+            storage: try configuration.storage.resolved(configuration),
             distributors: distributors, registry: registry, incarnation: configuration.incarnation,
             log: configuration.log)
         listen = configuration.listen

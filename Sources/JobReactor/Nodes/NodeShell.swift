@@ -28,6 +28,8 @@ final class NodeShell: PeerLinkOwner {
     private var hasToldDrained = false
     /// Storage is closed, or about to be: what still ends is not heard any more.
     private(set) var isClosed = false
+    /// What was last said of storage that takes nothing; nil while it works.
+    private var storageTrouble: String?
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
     /// Attempts that can be told to end.
@@ -40,7 +42,7 @@ final class NodeShell: PeerLinkOwner {
         host = NodeHost(
             node: configuration.settings.name, reactor: loop.reactor, distributors: configuration.distributors)
         definitions = configuration.registry.definitions
-        storage = configuration.storage.make()
+        storage = configuration.storage.make(node: configuration.settings.name)
         let lanes = definitions.mapValues { definition in
             if case .program = definition.work { Lane.program } else { Lane.loop }
         }
@@ -52,15 +54,29 @@ final class NodeShell: PeerLinkOwner {
     func start(listening socket: ListeningSocket?) {
         whileRunning = self
         watchSlices()
+        storage.observe { [weak self] loop, event in self?.heard(event, loop) }
+        openStorage(listening: socket)
+    }
+
+    /// A storage that is away is tried until it is there: the node takes no jobs before, and says so.
+    private func openStorage(listening socket: ListeningSocket?) {
         storage.open(on: loop) { [self] loop, result in
             switch result {
             case .success(let found):
                 if found.report.tornBytes > 0 { log(.warning, "\(found.report)") }
+                for warning in found.report.warnings { log(.warning, warning) }
+                tellStorageWorks()
+                engine.promise = storage.promise.word
                 engine.recovered(found.jobs, at: loop.now)
                 accept(socket)
                 planTurn()
             case .failure(let error):
-                observe(.failed(JobReactorError(error)))
+                if hasToldDrained { return }
+                guard error.code == .unavailable else { return observe(.failed(JobReactorError(error))) }
+                tellTrouble(error)
+                loop.schedule(after: .seconds(Int64(1))) { [self] _ in
+                    if !hasToldDrained { openStorage(listening: socket) }
+                }
             }
         }
     }
@@ -155,16 +171,49 @@ final class NodeShell: PeerLinkOwner {
         storage.commit(batch.changes, on: loop) { [weak self] loop, result in
             guard let self else { return }
             switch result {
-            case .success: self.engine.committed(batch.number, at: loop.now)
+            case .success:
+                self.tellStorageWorks()
+                self.engine.committed(batch.number, at: loop.now)
             case .failure(let error) where error.isRetryable:
-                self.log(.error, "\(error)")
-                self.engine.commitFailed(batch.number, at: loop.now)
+                self.tellTrouble(error)
+                self.engine.commitFailed(batch.number, at: loop.now, error.code == .full ? .full : .away)
             case .failure(let error):
                 self.observe(.failed(JobReactorError(error)))
                 return
             }
             self.planTurn()
         }
+    }
+
+    private func heard(_ event: StorageEvent, _ loop: Loop) {
+        switch event {
+        case .away(let error):
+            tellTrouble(error)
+            engine.storageWentAway()
+        case .back:
+            tellStorageWorks()
+            engine.storageCameBack()
+        case .lost(let error):
+            log(.error, "\(error)")
+            engine.storageLost()
+        case .failed(let error):
+            observe(.failed(JobReactorError(error)))
+        }
+        planTurn()
+    }
+
+    /// Once for each kind of trouble, and not at every try.
+    private func tellTrouble(_ error: StorageError) {
+        let text = "\(error)"
+        guard storageTrouble != text else { return }
+        storageTrouble = text
+        log(.error, text)
+    }
+
+    private func tellStorageWorks() {
+        guard storageTrouble != nil else { return }
+        storageTrouble = nil
+        log(.warning, "the storage takes jobs again")
     }
 
     private func tellRecovery() {

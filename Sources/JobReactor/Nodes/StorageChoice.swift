@@ -8,6 +8,11 @@ public enum StorageChoice: Sendable, Equatable {
     /// An append-only file of our own in this directory, for one node at a time: what is stored survives the node, and
     /// with ``Sync/always`` the machine.
     case journal(directory: String, sync: Sync = .always)
+    /// A Redis server, which several nodes may share: `redis://[:PASSWORD@]HOST:PORT/DB` or `redis+unix:/PATH?db=N`.
+    ///
+    /// Without an address, what ``Configuration/redisURL`` or ``Configuration/redisHost`` and
+    /// ``Configuration/redisPort`` say. What is stored lasts as the server's own settings make it last.
+    case redis(url: String? = nil)
 
     /// When a journal makes what was written reach the disk.
     public enum Sync: Sendable, Equatable {
@@ -31,10 +36,20 @@ public enum StorageChoice: Sendable, Equatable {
         }
     }
 
-    /// As settings write it: `memory`, or `journal:DIR` with `?sync=always`, `?sync=interval:50ms` or `?sync=never`.
+    /// As settings write it: `memory`, `redis`, the address of a Redis server, or `journal:DIR` with `?sync=always`,
+    /// `?sync=interval:50ms` or `?sync=never`.
     public init(parsing text: String) throws(ValueError) {
         if text == "memory" {
             self = .memory
+            return
+        }
+        if text == "redis" {
+            self = .redis()
+            return
+        }
+        if text.hasPrefix("redis:") || text.hasPrefix("redis+unix:") {
+            _ = try RedisAddress(parsing: text)
+            self = .redis(url: text)
             return
         }
         guard text.hasPrefix("journal:") else { throw ValueError(text, expected: Self.expected) }
@@ -48,11 +63,32 @@ public enum StorageChoice: Sendable, Equatable {
             directory: String(directory), sync: try Sync(parsing: String(question.dropFirst("sync=".count))))
     }
 
-    static let expected = "memory, or journal:DIR with ?sync=always, ?sync=interval:50ms or ?sync=never"
+    static let expected =
+        "memory, journal:DIR with ?sync=always, ?sync=interval:50ms or ?sync=never, redis, redis://HOST:PORT/DB or "
+        + "redis+unix:/PATH?db=N"
 
-    func make() -> any JobStorage {
+    /// With the address of the Redis server as a configuration has it, if this one needs it and has none.
+    func resolved(_ configuration: Configuration) throws(JobReactorError) -> StorageChoice {
+        guard case .redis(nil) = self else { return self }
+        do throws(ValueError) {
+            if let url = configuration.redisURL {
+                _ = try RedisAddress(parsing: url)
+                return .redis(url: url)
+            }
+            let address = try RedisAddress(host: configuration.redisHost, port: configuration.redisPort)
+            return .redis(url: "\(address)")
+        } catch {
+            throw JobReactorError(
+                .configuration, what: "the address of the Redis server is wrong", why: "\(error)",
+                mend: "Mend redisURL (JR_REDIS_URL), or redisHost and redisPort", exitCode: 78)
+        }
+    }
+
+    func make(node: String) -> any JobStorage {
         switch self {
         case .memory: MemoryStorage()
+        case .redis(let url):
+            RedisStorage(url: url ?? "redis://localhost:\(RedisAddress.standardPort)/0", node: node)
         case .journal(let directory, let sync):
             switch sync {
             case .always: JournalStorage(directory: directory, sync: .always)

@@ -44,7 +44,7 @@ struct ConfigurationTests {
         let text = "\(error.map(String.init(describing:)) ?? "")"
         #expect(text.contains("JR_MAX_ATTEMPTS"), "the nearest name is suggested: \(text)")
         #expect(text.contains("JR_CREDIT"))
-        #expect(text.contains("memory, or journal:DIR"))
+        #expect(text.contains("memory, journal:DIR"))
     }
 
     @Test("B44: a key that is none is refused with the nearest one")
@@ -55,5 +55,24 @@ struct ConfigurationTests {
         let error = #expect(throws: JobReactorError.self) { try configuration.set("retyMultiplier", to: "2") }
         #expect(error?.why.contains("retryMultiplier") == true)
         #expect(throws: JobReactorError.self) { try configuration.set("maxAttempts", to: "0") }
+    }
+
+    @Test("B44: redisURL, or redisHost and redisPort, say where the storage 'redis' is")
+    func redis() throws {
+        func storage(_ environment: [String: String]) throws -> StorageChoice {
+            var variables = environment
+            variables["JR_STORAGE"] = variables["JR_STORAGE"] ?? "redis"
+            return try NodeConfiguration(Configuration(environment: variables), name: "n", registry: JobRegistry())
+                .storage
+        }
+        #expect(try storage([:]) == .redis(url: "redis://localhost:6379/0"))
+        #expect(try storage(["JR_REDIS_HOST": "::1", "JR_REDIS_PORT": "7"]) == .redis(url: "redis://[::1]:7/0"))
+        let url = "redis+unix:/run/redis.sock?db=2"
+        #expect(try storage(["JR_REDIS_URL": url, "JR_REDIS_HOST": "x"]) == .redis(url: url))
+        #expect(try storage(["JR_STORAGE": url, "JR_REDIS_URL": "redis://x"]) == .redis(url: url))
+        let error = #expect(throws: JobReactorError.self) { try storage(["JR_REDIS_URL": "redis://:secret@h:x"]) }
+        #expect(error?.code == .configuration)
+        #expect(error.map { "\($0)".contains("secret") } == false)
+        #expect(throws: JobReactorError.self) { try storage(["JR_STORAGE": "redis:/x"]) }
     }
 }

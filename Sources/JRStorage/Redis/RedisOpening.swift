@@ -1,0 +1,167 @@
+import JRBase
+import JRCore
+import JRReactor
+import JRSystem
+import JRWire
+
+/// The way from a connection to an open storage: what the server promises, the hold on the node's jobs, the jobs.
+final class RedisOpening {
+    struct Found {
+        var lease: RedisLease
+        var promise: RedisPromise
+        var contents: StorageContents
+        /// Marks of jobs that are not there any more.
+        var strayMarks: Set<JobID>
+    }
+
+    private weak var storage: RedisStorage?
+    private let client: RedisClient
+    private let address: RedisAddress
+    private let began: Instant
+    private var done: ((Loop, Result<Found, StorageError>) -> Void)?
+    private var info: [String: String] = [:]
+    private var config: [String: String] = [:]
+    private var marks: Set<String> = []
+    private var contents = StorageContents()
+
+    init(
+        _ storage: RedisStorage, _ client: RedisClient, _ address: RedisAddress, began: Instant,
+        _ done: @escaping (Loop, Result<Found, StorageError>) -> Void
+    ) {
+        self.storage = storage
+        self.client = client
+        self.address = address
+        self.began = began
+        self.done = done
+    }
+
+    private var node: String { storage?.node ?? "" }
+
+    func fail(_ failure: RedisFailure, _ loop: Loop) {
+        finish(.failure(failure.error(at: address, hasBeenOpen: false)), loop)
+    }
+
+    private func finish(_ result: Result<Found, StorageError>, _ loop: Loop) {
+        done.take()?(loop, result)
+    }
+
+    /// Calls `body` with the answer, unless that is a failure, which ends the opening.
+    private func ask(_ command: RESPCommand, _ body: @escaping (Loop, RESPValue) -> Void) {
+        client.send(command) { [self] loop, result in
+            guard done != nil else { return }
+            switch result {
+            case .success(let reply): body(loop, reply)
+            case .failure(let failure): fail(failure, loop)
+            }
+        }
+    }
+
+    // MARK: Steps
+
+    func connected(_ loop: Loop) {
+        // Where a user may not ask, the server says nothing of itself, and nothing is assumed.
+        for pattern in ["append*", "save"] {
+            client.send(RESPCommand("CONFIG GET", pattern)) { [self] _, result in
+                let pairs = (try? result.get())?.elements ?? []
+                for index in stride(from: 0, to: pairs.count - 1, by: 2) {
+                    if let key = pairs[index].text { config[key] = pairs[index + 1].text }
+                }
+            }
+        }
+        client.send(RESPCommand("INFO")) { [self] loop, result in
+            guard done != nil else { return }
+            if let text = (try? result.get())?.text { info = RedisPromise.parse(info: text) }
+            take(from: "", loop)
+        }
+    }
+
+    private func take(from dead: String, _ loop: Loop) {
+        guard let storage else { return }
+        ask(storage.takeCommand(from: dead)) { [self] loop, reply in
+            switch RedisLease.Taking(reply) {
+            case .taken(let lease, _): readMarks(lease, loop)
+            case .held(let holder, let text, let rest): look(for: holder, text, rest, loop)
+            case .fenced(let holder): finish(.failure(.fenced(address, node: node, by: holder)), loop)
+            case .format(let found): finish(.failure(.format(found, address, node: node)), loop)
+            case .broken(let index, let records):
+                let why = "\(index) jobs are in its index and \(records) are there"
+                finish(.failure(.unreadable("-", address, node: node, why)), loop)
+            case nil: fail(.unexpected(command: "EVAL"), loop)
+            }
+        }
+    }
+
+    /// Whether the holder is connected: the death of a process ends its connection at once, and its hold later. One
+    /// that is frozen, or out of reach, keeps its hold until that ends by itself.
+    private func look(for holder: RedisLease.Holder, _ text: String, _ rest: Interval, _ loop: Loop) {
+        client.send(RESPCommand("CLIENT LIST", "ID", "\(holder.connection)")) { [self] loop, result in
+            guard done != nil, let storage else { return }
+            if let list = (try? result.get())?.text, !list.contains("name=\(holder.clientName) ") {
+                return take(from: text, loop)
+            }
+            // A process that has just been killed may be there a moment longer.
+            guard loop.refreshNow().instant - began < storage.settings.patience else {
+                return finish(.failure(.held(address, node: node, by: holder, for: rest)), loop)
+            }
+            loop.schedule(after: .milliseconds(50)) { [weak self] loop in self?.take(from: "", loop) }
+        }
+    }
+
+    private func readMarks(_ lease: RedisLease, _ loop: Loop) {
+        guard let storage else { return }
+        ask(RESPCommand("SMEMBERS", storage.keys.running)) { [self] loop, reply in
+            marks = Set((reply.elements ?? []).compactMap(\.text))
+            contents.jobs.reserveCapacity(lease.jobs)
+            load(lease, loop)
+        }
+    }
+
+    private func load(_ lease: RedisLease, _ loop: Loop) {
+        guard let storage else { return }
+        let words = [lease.token, "\(contents.jobs.count)"]
+        ask(RedisScript.load.command(storage.keys, words)) { [self] loop, reply in
+            switch RedisLease.Word(reply) {
+            case .fenced(let holder): return finish(.failure(.fenced(address, node: node, by: holder)), loop)
+            case .done: break
+            case .lost, nil: return fail(.unexpected(command: "EVAL"), loop)
+            }
+            let parts = (reply.elements ?? []).dropFirst()
+            if parts.isEmpty { return finishLoading(lease, loop) }
+            if let error = keep(parts) { return finish(.failure(error), loop) }
+            load(lease, loop)
+        }
+    }
+
+    private func keep(_ parts: ArraySlice<RESPValue>) -> StorageError? {
+        for index in stride(from: parts.startIndex, to: parts.endIndex - 1, by: 2) {
+            let id = parts[index].text ?? ""
+            guard case .bulk(let bytes) = parts[index + 1], !bytes.isEmpty else {
+                return .unreadable(id, address, node: node, "it is in the index, and its record is gone")
+            }
+            guard let record = try? JobRecord(decoding: bytes[...]), record.id.description == id else {
+                return .unreadable(id, address, node: node, "its record is not of a form this program knows")
+            }
+            contents.jobs.append(RecoveredJob(record: record, wasRunning: marks.remove(id) != nil))
+        }
+        return nil
+    }
+
+    private func finishLoading(_ lease: RedisLease, _ loop: Loop) {
+        let promise = RedisPromise(info: info, config: config)
+        contents.report.recordsRead = contents.jobs.count
+        contents.report.time = loop.refreshNow().instant - began
+        contents.report.warnings = warnings(promise)
+        let strays = Set(marks.compactMap { JobID(hexadecimal: $0) })
+        finish(
+            .success(Found(lease: lease, promise: promise, contents: contents, strayMarks: strays)), loop)
+    }
+
+    private func warnings(_ promise: RedisPromise) -> [String] {
+        var found = promise.warning.map { [$0] } ?? []
+        let policy = info["maxmemory_policy"] ?? ""
+        if let memory = info["maxmemory"], memory != "0", policy.hasPrefix("allkeys") {
+            found.append("it throws keys away when its memory is full (maxmemory-policy noeviction), jobs among them")
+        }
+        return found.map { "the Redis server \(address): \($0)" }
+    }
+}

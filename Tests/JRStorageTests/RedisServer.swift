@@ -1,0 +1,127 @@
+import Glibc
+import JRSystem
+import Synchronization
+
+/// A redis-server of a test's own, on a unix socket in a directory of its own, that ends with the test.
+///
+/// A shell stands between: it ends the server when this process, however it ends, closes its end of a pipe.
+final class RedisServer: Sendable {
+    let directory: String
+    private let settings: [String]
+    private let process = Mutex<Running?>(nil)
+
+    private struct Running {
+        var shell: Int32
+        var server: Int32
+        /// Closing it ends the server.
+        var end: Int32
+    }
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    var socket: String { directory + "/redis.sock" }
+    var url: String { "redis+unix:\(socket)" }
+    /// The server's own process.
+    var pid: Int32 { process.withLock { $0?.server ?? 0 } }
+
+    /// Starts it and waits until it takes connections. Without other settings it keeps nothing on disk.
+    init(_ settings: [String] = ["--appendonly", "no"]) throws {
+        directory = try Files.makeTemporaryDirectory(prefix: "jr-redis")
+        self.settings = settings
+        try start()
+    }
+
+    deinit {
+        kill()
+        try? Files.removeTree(directory)
+    }
+
+    private static func executable() throws -> String {
+        let folders = (SystemProgram.environment["PATH"] ?? "/usr/bin").split(separator: ":")
+        for folder in folders where Files.exists("\(folder)/redis-server") { return "\(folder)/redis-server" }
+        throw Failure(
+            description: "there is no redis-server in PATH, and this test needs one: scripts/test.sh installs"
+                + " it as root, otherwise: apt-get install redis-server")
+    }
+
+    /// Starts it again after ``kill()``.
+    func start() throws {
+        guard pid == 0 else { return }
+        let executable = try Self.executable()
+        let input = try Self.pipe()
+        let output = try Self.pipe()
+        // A file of an earlier start would answer for this one.
+        try? Files.remove(socket)
+        let script = "\"$0\" \"$@\" & echo $!; read line; kill -9 $!; wait"
+        let server = [
+            executable, "--port", "0", "--unixsocket", socket, "--dir", directory, "--save", "", "--daemonize", "no",
+            "--logfile", "",
+        ]
+        let shell = try Processes.spawn(
+            SpawnRequest(
+                executable: "/bin/sh", arguments: ["sh", "-c", script] + server + settings, environment: ["PATH=/bin"],
+                descriptors: [(child: 0, parent: input.read), (child: 1, parent: output.write)]))
+        close(input.read)
+        close(output.write)
+        defer { close(output.read) }
+        let text = try Self.read(output.read, until: "eady to accept connections")
+        let pid = text.split(separator: "\n").first.flatMap { Int32($0) }
+        guard let pid else { throw Failure(description: "the server did not start: \(text)") }
+        process.withLock { $0 = Running(shell: shell, server: pid, end: input.write) }
+    }
+
+    private static func pipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard Glibc.pipe(&ends) == 0 else { throw Failure(description: "pipe failed: \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
+    }
+
+    private static func read(_ raw: Int32, until end: String) throws -> String {
+        var found: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = Glibc.read(raw, &buffer, buffer.count)
+            let text = String(decoding: found, as: UTF8.self)
+            guard count > 0 else { throw Failure(description: "redis-server did not start:\n\(text)") }
+            found += buffer[..<count]
+            if String(decoding: found, as: UTF8.self).contains(end) { return String(decoding: found, as: UTF8.self) }
+        }
+    }
+
+    /// As with kill -9.
+    func kill() {
+        guard let running = process.withLock({ $0.take() }) else { return }
+        close(running.end)
+        _ = try? Processes.wait(pid: running.shell)
+    }
+
+    func signal(_ number: Int32) {
+        try? Processes.signal(pid: pid, number)
+    }
+
+    /// The first line of the answer to a command, as redis-cli shows it.
+    @discardableResult
+    func command(_ words: String...) throws -> String {
+        String(try answer(to: words).prefix { $0 != "\n" })
+    }
+
+    /// The whole answer.
+    func all(_ words: String...) throws -> String { try answer(to: words) }
+
+    private func answer(to words: [String]) throws -> String {
+        let output = try Self.pipe()
+        let cli = try Self.executable().dropLast("server".count) + "cli"
+        let pid = try Processes.spawn(
+            SpawnRequest(
+                executable: String(cli), arguments: ["redis-cli", "-s", socket] + words,
+                descriptors: [(child: 1, parent: output.write)]))
+        close(output.write)
+        defer { close(output.read) }
+        let bytes = try Files.readAll(output.read, limit: 1 << 20)
+        _ = try Processes.wait(pid: pid)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
