@@ -70,6 +70,7 @@ public struct StorageReport: Sendable, Equatable {
 public enum StorageEvent: Sendable, Equatable {
     /// It cannot be reached: commits fail until ``back``.
     case away(StorageError)
+    /// Commits succeed again.
     case back
     /// It no longer has what was stored: the owner's next commit puts everything that it knows again, and what it does
     /// not put is gone.

@@ -11,6 +11,7 @@ public struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     let password: String?
     let database: Int
 
+    /// The port of an address that names none.
     public static let standardPort = 6379
     static let expected =
         "the address of a Redis server, such as redis://localhost:6379/0, redis://:PASSWORD@HOST:PORT/DB or "
@@ -23,6 +24,7 @@ public struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
         try self.init(parsing: "redis://\(name):\(port)")
     }
 
+    /// - Throws: what is expected instead, with the text without its password.
     public init(parsing text: String) throws(ValueError) {
         let refusal = ValueError(Self.withoutPassword(text), expected: Self.expected)
         if text.hasPrefix("redis+unix:") {

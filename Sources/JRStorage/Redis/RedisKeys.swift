@@ -76,7 +76,8 @@ enum RedisScript: String, Sendable {
     ///
     /// Its first write is one that a server without room refuses. If all records are there already, so that nothing
     /// grows much, it goes on nevertheless: once a script has written anything, the server lets it finish, and HDEL is
-    /// allowed without room, as the other scripts make use of too. Otherwise the ends of jobs could not be stored, and no room would ever be made.
+    /// allowed without room, as the other scripts make use of too. Otherwise the ends of jobs could not be stored, and
+    /// no room would ever be made.
     case commit = """
         local token = redis.call('HGET', KEYS[1], 'token')
         if not token then return {'lost'} end
