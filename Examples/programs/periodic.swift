@@ -5,7 +5,7 @@ let jobs = try Distributor(listen: "127.0.0.1:0")
 let node = try Node("rocket", distributors: [jobs.url]) {
     Handler("count_down") { args in
         let left = (args["left"]?.int ?? 0) - 1
-        args["left"] = .int(Int64(left))
+        args["left"] = Value(left)
         if left == 0 { throw Cancel() }
     }
 }

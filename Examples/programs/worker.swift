@@ -8,7 +8,7 @@ let worker = try Node("worker_1", distributors: [address]) {
         args["greeting"] = "Hello, \(args["name"]?.string ?? "world")"
     }
     Handler("add") { args in
-        args["sum"] = .int(Int64((args["a"]?.int ?? 0) + (args["b"]?.int ?? 0)))
+        args["sum"] = Value((args["a"]?.int ?? 0) + (args["b"]?.int ?? 0))
     }
 }
 try await worker.run()

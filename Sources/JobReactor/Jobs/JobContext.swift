@@ -57,7 +57,7 @@ public struct JobContext: Sendable {
     /// The facts as `job_itself` has them.
     var facts: Value {
         [
-            "id": .string(id.description), "name": .string(name), "attempt": .int(Int64(attempt)),
+            "id": .string(id.description), "name": .string(name), "attempt": Value(attempt),
             "status": .string(status.rawValue), "node": .string(node),
             "distributor": distributor.map { .string($0) } ?? .null, "run_at": .date(runAt),
             "failed_at": failedAt.map { .date($0) } ?? .null, "last_error": lastError.map { .string($0) } ?? .null,

@@ -5,7 +5,7 @@ private struct Busy: Error {}
 private func flaky(_ name: String, until attempt: Int) -> Handler {
     Handler(name) { args, context in
         if context.attempt < attempt { throw Busy() }
-        args["attempt"] = .int(Int64(context.attempt))
+        args["attempt"] = Value(context.attempt)
     }
 }
 

@@ -18,7 +18,7 @@ func periodic() async throws {
         // snippet
         Handler("count_down") { args in
             let left = (args["left"]?.int ?? 0) - 1
-            args["left"] = .int(Int64(left))
+            args["left"] = Value(left)
             if left == 0 { throw Cancel() }
         }
         // end
