@@ -73,38 +73,50 @@ public struct ByteReader: Sendable {
     }
 
     public let bytes: ArraySlice<UInt8>
-    public private(set) var position: Int
+    @usableFromInline
+    var place: Int
+
+    @inlinable
+    public var position: Int { place }
 
     @inlinable
     public init(_ bytes: [UInt8]) {
         self.init(bytes[...])
     }
 
+    @inlinable
     public init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
-        position = bytes.startIndex
+        place = bytes.startIndex
     }
 
+    @inlinable
     public var remaining: Int { bytes.endIndex - position }
+    @inlinable
     public var isAtEnd: Bool { position == bytes.endIndex }
 
     /// How many bytes have been read.
+    @inlinable
     public var offset: Int { position - bytes.startIndex }
 
+    @inlinable
     public func peek() -> UInt8? { isAtEnd ? nil : bytes[position] }
 
+    @inlinable
     public mutating func byte() throws(Failure) -> UInt8 {
         guard position < bytes.endIndex else { throw .truncated }
-        defer { position += 1 }
+        defer { place += 1 }
         return bytes[position]
     }
 
+    @inlinable
     public mutating func take(_ count: Int) throws(Failure) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else { throw .truncated }
-        defer { position += count }
+        defer { place += count }
         return bytes[position..<position + count]
     }
 
+    @inlinable
     public mutating func bigEndian<Number: FixedWidthInteger & UnsignedInteger>(
         _ type: Number.Type = Number.self
     ) throws(Failure) -> Number {
@@ -113,6 +125,7 @@ public struct ByteReader: Sendable {
         return number
     }
 
+    @inlinable
     public mutating func littleEndian<Number: FixedWidthInteger & UnsignedInteger>(
         _ type: Number.Type = Number.self
     ) throws(Failure) -> Number {
@@ -121,6 +134,7 @@ public struct ByteReader: Sendable {
         return number
     }
 
+    @inlinable
     public mutating func varint() throws(Failure) -> UInt64 {
         var number: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {

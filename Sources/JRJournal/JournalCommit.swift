@@ -26,9 +26,10 @@ struct JournalCommit: Sendable {
         addsRecords = false
     }
 
+    /// Gives the record's length.
     mutating func put(
         _ key: JournalKey, age: UInt64, sequence: UInt64, value: (inout ByteWriter) -> Void
-    ) throws(JournalLimit) {
+    ) throws(JournalLimit) -> Int {
         scratch.removeAll(keepingCapacity: scratch.count <= JournalFormat.frameBodyBytes)
         scratch.append(JournalRecord.Kind.put)
         scratch.appendBigEndian(key.high)
@@ -36,6 +37,7 @@ struct JournalCommit: Sendable {
         scratch.appendVarint(age)
         value(&scratch)
         try appendScratch(sequence)
+        return scratch.count
     }
 
     mutating func remove(_ key: JournalKey, sequence: UInt64) throws(JournalLimit) {

@@ -11,6 +11,9 @@ public enum JournalRecord: Sendable, Equatable {
     /// A record that this version need not know (its type has the high bit), or one that was taken out of the count.
     case skipped(type: UInt8)
 
+    /// What a put has beside its value: type, key, and an age of two bytes, as a guess.
+    static let putBytes = 19
+
     enum Kind {
         static let put: UInt8 = 0x01
         static let remove: UInt8 = 0x02

@@ -21,6 +21,7 @@ public struct JournalRecovery: Sendable {
 
     private var live = LiveRecords()
     private var position = 0
+    private var segmentBytes: [Int] = []
     private var lastSequence: UInt64 = 0
     private var recordsRead = 0
     private var tail: RecoveredTail?
@@ -70,6 +71,7 @@ public struct JournalRecovery: Sendable {
         }
         lastSequence = name - 1
         try readFrames(SegmentScan(bytes[...], header: header))
+        segmentBytes.append(bytes.count)
         position += 1
     }
 
@@ -83,8 +85,9 @@ public struct JournalRecovery: Sendable {
                 offset: tail?.offset ?? 0, sequence: lastSequence, recordsKnown: live.count)
         }
         return RecoveredJournal(
-            identity: meta.identity, witness: witness, segments: neededSegments, leftovers: leftoverSegments,
-            records: live.inOrder(), lastSequence: lastSequence, recordsRead: recordsRead, tail: tail)
+            identity: meta.identity, witness: witness, segments: neededSegments, segmentBytes: segmentBytes,
+            leftovers: leftoverSegments, records: live.inOrder(), lastSequence: lastSequence,
+            recordsRead: recordsRead, tail: tail)
     }
 
     private mutating func readFrames(_ start: SegmentScan) throws(JournalRefusal) {
@@ -135,7 +138,7 @@ public struct JournalRecovery: Sendable {
             guard age < sequence else {
                 throw refusal(.damaged(FrameDamage.content.words), at: frame.offset)
             }
-            live.put(key, order: sequence - age, segment: position, value: value)
+            live.put(key, order: sequence - age, sequence: sequence, segment: position, value: value)
         case .remove(let key):
             live.remove(key)
         case .seal(let summary), .close(let summary):

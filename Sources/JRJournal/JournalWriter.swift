@@ -17,8 +17,8 @@ public struct JournalWriter: Sendable {
     /// The open segment's header; nil before the first one is begun and after the last one was closed.
     public private(set) var segment: SegmentHeader?
 
-    private let sizes: SegmentSizes
-    private var index: JournalIndex
+    let sizes: SegmentSizes
+    var index: JournalIndex
     private var chain = FrameChain()
     private var commit = JournalCommit()
     private var undo: [(key: JournalKey, before: JournalIndex.Place?)] = []
@@ -31,7 +31,8 @@ public struct JournalWriter: Sendable {
         identity = recovered.identity
         nextSequence = recovered.lastSequence + 1
         durableSequence = recovered.lastSegmentIsDurable ? recovered.lastSequence : recovered.witness?.sequence ?? 0
-        index = JournalIndex(segments: recovered.segments, records: recovered.records)
+        index = JournalIndex(
+            segments: recovered.segments, fileBytes: recovered.segmentBytes, records: recovered.records)
         witnessGeneration = recovered.witness?.generation ?? 0
     }
 
@@ -46,9 +47,12 @@ public struct JournalWriter: Sendable {
         let sequence = nextSequence + commit.recordCount
         let before = index[key]
         let order = before?.order ?? sequence
-        try commit.put(key, age: sequence - order, sequence: sequence, value: value)
+        let bytes = try commit.put(key, age: sequence - order, sequence: sequence, value: value)
         if before == nil { commit.addsRecords = true }
-        change(key, JournalIndex.Place(order: order, segment: index.lastNumber))
+        change(
+            key,
+            JournalIndex.Place(
+                order: order, sequence: sequence, segment: index.lastNumber, bytes: UInt32(clamping: bytes)))
     }
 
     /// Adds a remove to the commit; nothing if there is no such record.
@@ -118,21 +122,25 @@ public struct JournalWriter: Sendable {
 
     /// The header of the segment that comes after the open one is sealed (or first, if none is open).
     ///
-    /// - Parameter commitBytes: a commit that must have room in it.
-    public func nextSegmentHeader(salt: UInt64, created: WallTime, commitBytes: Int) -> SegmentHeader {
+    /// - Parameters:
+    ///   - commitBytes: a commit that must have room in it.
+    ///   - emptiesOldest: before it has its name, it gets all live records of the oldest segment: see ``dropDead()``.
+    public func nextSegmentHeader(
+        salt: UInt64, created: WallTime, commitBytes: Int, emptiesOldest: Bool = false
+    ) -> SegmentHeader {
         let usual = segment.map { min(2 * Int($0.preallocatedBytes), sizes.longest) }
         let length = max(usual ?? sizes.first, Int(shortestSegment(commitBytes: commitBytes)))
         return SegmentHeader(
             preallocatedBytes: UInt32(clamping: length), identity: identity,
             firstSequence: nextSequence + (segment == nil ? 0 : 1), salt: salt, created: created,
-            olderSegments: UInt32(index.neededSegments(sparingLast: false)))
+            olderSegments: UInt32(index.neededSegments(sparingLast: false, emptyingOldest: emptiesOldest)))
     }
 
     /// The length of the shortest segment that has room for such a commit, for a disk that is nearly full.
     public func shortestSegment(commitBytes: Int) -> UInt32 {
         // One more eighth is the reserve.
         let needed = (commitBytes + 2 * JournalFormat.sealBytes) / 7 * 8 + 4_096
-        return UInt32(clamping: max(needed, min(sizes.first, 256 * 1024)))
+        return UInt32(clamping: max(needed, min(sizes.first, 64 * 1024)))
     }
 
     /// The last frame of the open segment, for ``end``. Nothing may be written there after it.
@@ -150,6 +158,7 @@ public struct JournalWriter: Sendable {
     public mutating func segmentSealed() -> Witness {
         nextSequence += 1
         end += JournalFormat.frameHeaderBytes + 10
+        index.resizeLast(to: end)
         segment = nil
         return synced()
     }
@@ -157,11 +166,16 @@ public struct JournalWriter: Sendable {
     /// A new segment with this header is in its place: gives the older segments that may be deleted.
     public mutating func beginSegment(_ header: SegmentHeader) -> [UInt64] {
         let dead = index.deadSegments(sparingLast: false)
-        index.appendSegment(header.firstSequence)
+        index.appendSegment(header.firstSequence, bytes: Int(header.preallocatedBytes))
         segment = header
         end = JournalFormat.segmentHeaderBytes
         chain = FrameChain()
         return index.dropSegments(dead)
+    }
+
+    /// The new segment holds what the oldest one held: gives the older segments that may be deleted now.
+    public mutating func dropDead() -> [UInt64] {
+        index.dropSegments(index.deadSegments(sparingLast: true))
     }
 
     /// The header under which the recovered last segment is written again.
@@ -176,6 +190,7 @@ public struct JournalWriter: Sendable {
     /// The recovered last segment was written again and is open: gives the older segments that may be deleted.
     public mutating func resumeSegment(_ rewritten: RewrittenSegment) -> [UInt64] {
         segment = rewritten.header
+        index.resizeLast(to: Int(rewritten.header.preallocatedBytes))
         end = rewritten.bytes.count
         chain = rewritten.chain
         return index.dropSegments(index.deadSegments(sparingLast: true))

@@ -4,8 +4,9 @@ struct LiveRecords: Sendable {
 
     var count: Int { byKey.count }
 
-    mutating func put(_ key: JournalKey, order: UInt64, segment: Int, value: ArraySlice<UInt8>) {
-        byKey[key] = RecoveredRecord(key: key, order: order, segment: segment, value: Array(value))
+    mutating func put(_ key: JournalKey, order: UInt64, sequence: UInt64, segment: Int, value: ArraySlice<UInt8>) {
+        byKey[key] = RecoveredRecord(
+            key: key, order: order, sequence: sequence, segment: segment, value: Array(value))
     }
 
     /// Removing what is not there is no mistake: its put lay in an older segment that is gone.
@@ -19,6 +20,8 @@ public struct RecoveredRecord: Sendable, Equatable {
     public var key: JournalKey
     /// The sequence number of the key's first put: records are in its order.
     public var order: UInt64
+    /// The sequence number of its last put.
+    public var sequence: UInt64
     /// Which of the recovered segments holds it, by position.
     public var segment: Int
     public var value: [UInt8]

@@ -71,6 +71,8 @@ public struct RecoveredJournal: Sendable {
     public let witness: Witness?
     /// The segments that were read, by first sequence number.
     public let segments: [UInt64]
+    /// The lengths of their files.
+    public let segmentBytes: [Int]
     public let leftovers: [UInt64]
     /// Every live record, in the order of first puts.
     public let records: [RecoveredRecord]

@@ -16,6 +16,7 @@ public final class JournalStorage: JobStorage {
     private let directory: StoreDirectory
     private let sync: StorageSync
     private let sizes: SegmentSizes
+    private let policy: CompactionPolicy
     private var mailbox: Monitor<WriterMailbox>?
     private var marks: RunningMarks?
     private var isCommitting = false
@@ -27,10 +28,13 @@ public final class JournalStorage: JobStorage {
         self.init(StoreDirectory(directory), sync: sync, sizes: .usual)
     }
 
-    init(_ directory: StoreDirectory, sync: StorageSync, sizes: SegmentSizes) {
+    init(
+        _ directory: StoreDirectory, sync: StorageSync, sizes: SegmentSizes, policy: CompactionPolicy = .usual
+    ) {
         self.directory = directory
         self.sync = sync
         self.sizes = sizes
+        self.policy = policy
     }
 
     deinit {
@@ -58,7 +62,7 @@ public final class JournalStorage: JobStorage {
                     if let close = mailbox.update({ $0.close.take() }) { close.open(loop)(loop) }
                 }
             }, loop)
-        let opening = StoreOpening(directory: directory, sync: sync, sizes: sizes)
+        let opening = StoreOpening(directory: directory, sync: sync, sizes: sizes, policy: policy)
         // The answer goes by the mailbox and not with the thread, which would keep it, and so this storage, for ever.
         mailbox.update { $0.open = answer }
         let thread = WriterThread(mailbox: mailbox, reactor: loop.reactor)
@@ -137,7 +141,8 @@ struct WriterThread: Sendable {
 
     func run(_ opening: StoreOpening) {
         guard let store = open(opening) else { return }
-        while work(on: store) {}
+        var mayCompact = true
+        while work(on: store, &mayCompact) {}
     }
 
     private func open(_ start: StoreOpening) -> JournalStore? {
@@ -154,17 +159,19 @@ struct WriterThread: Sendable {
         }
     }
 
-    /// Carries out the next order; false after the last one.
-    private func work(on store: JournalStore) -> Bool {
-        let timeout = store.syncDue.map { max($0 - SystemClock.instant(), .zero) }
+    /// Carries out the next order, or what is to be done when there is none; false after the last one.
+    private func work(on store: JournalStore, _ mayCompact: inout Bool) -> Bool {
+        let timeout = mayCompact ? .zero : store.syncDue.map { max($0 - SystemClock.instant(), .zero) }
         switch mailbox.wait(timeout: timeout, until: { $0.take() }) {
         case nil:
             store.syncIfDue()
+            mayCompact = store.compact()
         case .commit(let commit):
             let result = Result { () throws(StorageError) in try store.commit(commit.changes) }
             reactor.execute { commit.answer.open($0)($0, result) }
             // A stream of commits must not keep a sync that is due from being made.
             store.syncIfDue()
+            mayCompact = store.compact()
         case .close(let answer):
             store.close()
             reactor.execute { answer.open($0)($0) }

@@ -10,8 +10,9 @@ import JRWire
 /// nobody can say what is on the disk, so nothing is written any more and every further commit fails.
 final class JournalStore {
     let directory: StoreDirectory
-    private let sync: StorageSync
-    private var writer: JournalWriter
+    let sync: StorageSync
+    let policy: CompactionPolicy
+    var writer: JournalWriter
     private var segment: StoreFile
     private let witness: StoreFile
     private let lock: StoreLock
@@ -20,18 +21,30 @@ final class JournalStore {
     private var unsyncedSince: Instant?
     private(set) var failure: StorageError?
 
+    let reserve: StoreReserve
+    /// There was no room for a new job, and none was stored since.
+    var isFull = false
+    var cleaning: StoreCleaning?
+    var writtenSinceSlice = 0
+    /// An old segment turned out to be damaged. It is kept, and so are all after it.
+    var compactionTrouble: StorageError?
+
     /// Takes over what ``StoreOpening`` has made ready: an open segment, durable as far as it goes.
     init(
-        directory: StoreDirectory, sync: StorageSync, writer: JournalWriter, segment: StoreFile, witness: StoreFile,
-        lock: StoreLock
+        directory: StoreDirectory, sync: StorageSync, policy: CompactionPolicy, writer: JournalWriter,
+        segment: StoreFile, witness: StoreFile, lock: StoreLock
     ) {
         self.directory = directory
         self.sync = sync
+        self.policy = policy
+        reserve = StoreReserve(directory)
         self.writer = writer
         self.segment = segment
         self.witness = witness
         self.lock = lock
         witnessSynced = SystemClock.instant()
+        // Without it the store opens all the same: jobs can end, and new ones are refused until there is room.
+        try? reserve.ensure(writer.reserve)
     }
 
     var liveRecords: Int { writer.liveRecords }
@@ -43,11 +56,27 @@ final class JournalStore {
         if let failure { throw failure }
         try encode(changes)
         guard writer.finishCommit() else { return }
+        let addsRecords = writer.commitAddsRecords
+        if addsRecords { try keepReserve() }
         if !writer.commitFits(usingReserve: false) { try makeRoom(for: changes) }
         try write()
+        if addsRecords { isFull = false }
         switch sync {
         case .always: try syncSegment()
-        case .interval, .never: unsyncedSince = unsyncedSince ?? SystemClock.instant()
+        case .interval, .never: noteUnsynced()
+        }
+    }
+
+    func noteUnsynced() { unsyncedSince = unsyncedSince ?? SystemClock.instant() }
+
+    /// New jobs are only taken while there is room for the end of every one.
+    private func keepReserve() throws(StorageError) {
+        do {
+            try reserve.ensure(writer.reserve)
+        } catch {
+            writer.commitFailed()
+            isFull = true
+            throw .system(error, directory: directory.path)
         }
     }
 
@@ -80,24 +109,32 @@ final class JournalStore {
     /// Begins a segment that has room for the finished commit, or makes use of the reserve if there can be none.
     private func makeRoom(for changes: [StorageChange]) throws(StorageError) {
         let bytes = writer.commitBytes.count
+        let addsRecords = writer.commitAddsRecords
         // Its records may get other sequence numbers: the commit is made again.
         writer.commitFailed()
         do {
-            try rotate(holding: bytes)
-            try encode(changes)
-            _ = writer.finishCommit()
+            return try rotate(holding: bytes, thenEncoding: changes)
         } catch {
             guard error.code == .full else { throw error }
-            try encode(changes)
-            _ = writer.finishCommit()
-            guard !writer.commitAddsRecords, writer.commitFits(usingReserve: true) else {
-                writer.commitFailed()
-                throw error
-            }
+            isFull = true
+            guard !addsRecords else { throw error }
         }
+        try encode(changes)
+        _ = writer.finishCommit()
+        if writer.commitFits(usingReserve: true) { return }
+        writer.commitFailed()
+        try rotate(holding: bytes, from: .longest, thenEncoding: changes)
     }
 
-    private func write() throws(StorageError) {
+    private func rotate(
+        holding bytes: Int, from choice: StoreReserve.Choice = .none, thenEncoding changes: [StorageChange]
+    ) throws(StorageError) {
+        try rotate(holding: bytes, from: choice)
+        try encode(changes)
+        _ = writer.finishCommit()
+    }
+
+    func write() throws(StorageError) {
         let bytes = writer.commitBytes.count
         do {
             try segment.write(writer.commitBytes, at: writer.end)
@@ -114,6 +151,7 @@ final class JournalStore {
             throw .full(error, directory: directory.path)
         }
         writer.commitWritten()
+        writtenSinceSlice += bytes
     }
 
     /// After a failed sync the kernel may have dropped the data and the next sync would say all is well: never again.
@@ -150,27 +188,57 @@ final class JournalStore {
     // MARK: Segments
 
     /// Ends the open segment and begins the next one. Throws `full` with nothing changed if there is no room for it.
-    private func rotate(holding commitBytes: Int) throws(StorageError) {
-        let (header, next) = try makeNextSegment(holding: commitBytes)
+    ///
+    /// - Parameters:
+    ///   - choice: what was kept for a full disk may become the segment.
+    ///   - puts: what the new segment begins with, so that it needs the oldest one no more.
+    func rotate(
+        holding commitBytes: Int, from choice: StoreReserve.Choice = .none, emptying puts: [SegmentCleaner.Put]? = nil
+    ) throws(StorageError) {
+        let (header, next) = try makeNextSegment(holding: commitBytes, from: choice, emptiesOldest: puts != nil)
         do {
             try directory.checkIdentity()
             try seal(isClose: false)
+        } catch {
+            throw fail(error)
+        }
+        var dead = writer.beginSegment(header)
+        if let puts { dead += try begin(next, with: puts) }
+        do {
             try directory.rename(next, to: JournalFormat.segmentName(header.firstSequence))
             try directory.sync()
             try syncWitness(at: SystemClock.instant())
         } catch {
             throw fail(error)
         }
-        let dead = writer.beginSegment(header)
         segment = next
         directory.removeSegments(dead)
+        // Where it cannot be had, new jobs are refused until it can.
+        try? reserve.ensure(writer.reserve)
+    }
+
+    /// Gives the segments that are needed no more when the next one begins with these records.
+    private func begin(_ next: StoreFile, with puts: [SegmentCleaner.Put]) throws(StorageError) -> [UInt64] {
+        try encode(puts)
+        guard writer.finishCommit() else { return writer.dropDead() }
+        do {
+            try next.write(writer.commitBytes, at: writer.end)
+            try next.sync()
+        } catch {
+            throw fail(error)
+        }
+        writer.commitWritten()
+        return writer.dropDead()
     }
 
     /// The next segment under its temporary name, durable. Where there is no room for one as long as usual, the
     /// shortest one that serves will do.
-    private func makeNextSegment(holding commitBytes: Int) throws(StorageError) -> (SegmentHeader, StoreFile) {
+    private func makeNextSegment(
+        holding commitBytes: Int, from choice: StoreReserve.Choice, emptiesOldest: Bool
+    ) throws(StorageError) -> (SegmentHeader, StoreFile) {
         var header = writer.nextSegmentHeader(
-            salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: commitBytes)
+            salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: commitBytes,
+            emptiesOldest: emptiesOldest)
         do {
             return (header, try directory.makeSegment(header, bytes: header.encoded()))
         } catch {
@@ -180,7 +248,19 @@ final class JournalStore {
         do {
             return (header, try directory.makeSegment(header, bytes: header.encoded()))
         } catch {
-            throw error.isWantOfRoom ? .full(error, directory: directory.path) : fail(error)
+            guard error.isWantOfRoom else { throw fail(error) }
+            let needed = JournalFormat.segmentHeaderBytes + commitBytes + JournalFormat.sealBytes
+            guard let kept = reserve.take(choice, atLeast: needed) else {
+                throw .full(error, directory: directory.path)
+            }
+            header.preallocatedBytes = UInt32(clamping: kept.bytes)
+            do {
+                try kept.file.write(header.encoded(), at: 0)
+                try kept.file.sync()
+            } catch {
+                throw fail(error)
+            }
+            return (header, kept.file)
         }
     }
 
@@ -202,6 +282,7 @@ final class JournalStore {
         } catch {
             failure = .failed(error, directory: directory.path)
         }
+        reserve.remove()
         lock.release()
     }
 }

@@ -99,6 +99,10 @@ struct StoreDirectory: Sendable {
         StoreFile(try Files.open(path(of: name), [.readWrite, .create, .noFollow], mode: 0o600), name, in: self)
     }
 
+    func openToRead(_ name: String) throws(SystemError) -> StoreFile {
+        StoreFile(try Files.open(path(of: name), [.read, .noFollow]), name, in: self)
+    }
+
     func rename(_ file: StoreFile, to name: String) throws(SystemError) {
         try check(.rename, name)
         try Files.rename(path(of: file.name), to: path(of: name))
@@ -151,6 +155,13 @@ final class StoreFile {
         self.name = name
         self.directory = directory
     }
+
+    /// Fewer bytes only at the end of the file.
+    func read(at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
+        try Files.read(descriptor.raw, at: Int64(offset), count: count)
+    }
+
+    func length() throws(SystemError) -> Int64 { try Files.status(of: descriptor.raw).size }
 
     func write(_ bytes: [UInt8], at offset: Int) throws(SystemError) {
         do {

@@ -11,6 +11,7 @@ struct StoreOpening {
     private(set) var directory: StoreDirectory
     let sync: StorageSync
     var sizes = SegmentSizes.usual
+    var policy = CompactionPolicy.usual
 
     struct Opened {
         var store: JournalStore
@@ -126,20 +127,22 @@ struct StoreOpening {
         var report = StorageReport()
         report.recordsRead = recovered.recordsRead
         report.segments = recovered.segments.count
+        StoreReserve.removeLeftovers(in: directory)
         let segment: StoreFile
         let dead: [UInt64]
         if let tail = recovered.tail, recovered.lastSegmentGoesOn {
             report.tornBytes = tail.tornBytes
             report.quarantine = try quarantine(tail)
             let header = writer.rewrittenHeader(of: tail, salt: SystemRandom.seed(), created: SystemClock.wall())
-            let rewritten = RewrittenSegment(tail, header: header)
-            segment = try directory.makeSegment(header, bytes: rewritten.bytes)
+            let rewritten: RewrittenSegment
+            (rewritten, segment) = try rewrite(tail, header)
             dead = writer.resumeSegment(rewritten)
         } else {
             let header = writer.nextSegmentHeader(
                 salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: 0)
-            segment = try directory.makeSegment(header, bytes: header.encoded())
-            dead = writer.beginSegment(header)
+            let (made, file) = try makeFirst(header, shortest: writer.shortestSegment(commitBytes: 0))
+            segment = file
+            dead = writer.beginSegment(made)
         }
         if let header = writer.segment {
             try directory.rename(segment, to: JournalFormat.segmentName(header.firstSequence))
@@ -155,8 +158,39 @@ struct StoreOpening {
             marks.keepInherited { stored.contains($0) }
         }
         let store = JournalStore(
-            directory: directory, sync: sync, writer: writer, segment: segment, witness: witness, lock: lock)
+            directory: directory, sync: sync, policy: policy, writer: writer, segment: segment, witness: witness,
+            lock: lock)
         return Opened(store: store, contents: StorageContents(jobs: jobs, report: report), marks: marks)
+    }
+
+    /// On a full disk it may be short.
+    private func makeFirst(
+        _ header: SegmentHeader, shortest: UInt32
+    ) throws(SystemError) -> (SegmentHeader, StoreFile) {
+        do {
+            return (header, try directory.makeSegment(header, bytes: header.encoded()))
+        } catch {
+            guard error.isWantOfRoom, shortest < header.preallocatedBytes else { throw error }
+            var header = header
+            header.preallocatedBytes = shortest
+            return (header, try directory.makeSegment(header, bytes: header.encoded()))
+        }
+    }
+
+    /// The last segment once more, durable. On a full disk it may be no longer than what it holds.
+    private func rewrite(
+        _ tail: RecoveredTail, _ header: SegmentHeader
+    ) throws(SystemError) -> (RewrittenSegment, StoreFile) {
+        let rewritten = RewrittenSegment(tail, header: header)
+        do {
+            return (rewritten, try directory.makeSegment(header, bytes: rewritten.bytes))
+        } catch {
+            var shorter = header
+            shorter.preallocatedBytes = UInt32(clamping: rewritten.bytes.count + 4_096)
+            guard error.isWantOfRoom, shorter.preallocatedBytes < header.preallocatedBytes else { throw error }
+            let short = RewrittenSegment(tail, header: shorter)
+            return (short, try directory.makeSegment(shorter, bytes: short.bytes))
+        }
     }
 
     /// Keeps the bytes that are cut, for whoever wants to know what they were; gives the file's name.

@@ -31,12 +31,16 @@ struct Diary {
     }
 }
 
-/// The life that is cut short: commit n puts job n, changes job n - 1, and removes job n - 4, over several segments.
+/// The life that is cut short: commit n puts job n, changes job n - 1, and removes job n - 4, over several segments. A
+/// job that stays from the first commit on would keep them all, were they not cleaned.
 enum DoomedLife {
     static let sizes = SegmentSizes(first: 8 << 10, longest: 8 << 10)
+    static let policy = CompactionPolicy(slack: 4 << 10)
+    static let pinned = 5_000
 
     static func changes(_ number: Int) -> [StorageChange] {
-        var changes: [StorageChange] = [.put(job(number, bytes: 700))]
+        var changes: [StorageChange] = number == 0 ? [.put(job(pinned))] : []
+        changes.append(.put(job(number, bytes: 700)))
         if number >= 1 { changes.append(.put(job(number - 1, "b", bytes: 300))) }
         if number >= 4 { changes.append(.remove(id(number - 4))) }
         return changes
@@ -44,16 +48,18 @@ enum DoomedLife {
 
     /// What is live after so many commits.
     static func contents(after commits: Int) -> [String] {
-        (max(0, commits - 4)..<max(0, commits)).map { $0 == commits - 1 ? "\($0)" : "\($0)b" }
+        guard commits > 0 else { return [] }
+        return ["\(pinned)"] + (max(0, commits - 4)..<commits).map { $0 == commits - 1 ? "\($0)" : "\($0)b" }
     }
 
     static func live(_ path: String, commits: Int, fault: @escaping StoreFault) throws {
         let diary = try Diary.open(path + ".diary")
-        let store = try openStore(path, sizes: sizes, fault: fault).store
+        let store = try openStore(path, sizes: sizes, policy: policy, fault: fault).store
         for number in 0..<commits {
             diary[word: Diary.begun] = UInt64(number + 1)
             try store.commit(changes(number))
             diary[word: Diary.answered] = UInt64(number + 1)
+            while store.compact() {}
         }
         store.close()
     }
@@ -99,14 +105,14 @@ struct KillTests {
 
     @Test("at any moment a process can be killed, and loses nothing that was answered")
     func atAnyMoment() async throws {
-        for round in 0..<12 {
+        for round in 0..<TestSize.rounds(12, full: 200) {
             let directory = try TemporaryDirectory()
             let path = directory.store
             try await #require(processExitsWith: .signal(SIGKILL)) { [path = path as String, round = round as Int] in
                 let operations = Atomic<Int>(0)
                 // Another thread kills it while it is in the middle of something.
                 try Threads.start(name: "killer") {
-                    while operations.load(ordering: .relaxed) < 40 + round * 31 {}
+                    while operations.load(ordering: .relaxed) < 40 + round % 50 * 31 {}
                     kill(getpid(), SIGKILL)
                 }
                 try DoomedLife.live(path, commits: 100_000) { _, _ in

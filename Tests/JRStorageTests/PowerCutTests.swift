@@ -52,7 +52,9 @@ final class CutDisk: Sendable {
     "When the power is cut", .serialized,
     .enabled(if: SystemProgram.userID == 0, "making and cutting a file system needs root"))
 struct PowerCutTests {
-    @Test("B40: what was answered as stored is there, and the store opens without hands", arguments: 0..<6)
+    @Test(
+        "B40: what was answered as stored is there, and the store opens without hands",
+        arguments: 0..<TestSize.rounds(6, full: 50))
     func always(round: Int) throws {
         let directory = try TemporaryDirectory()
         guard let disk = CutDisk(directory.path) else {
@@ -63,7 +65,7 @@ struct PowerCutTests {
         let operations = Atomic<Int>(0)
         var answered = 0
         do {
-            let store = try openStore(path, sizes: DoomedLife.sizes) { _, _ in
+            let store = try openStore(path, sizes: DoomedLife.sizes, policy: DoomedLife.policy) { _, _ in
                 operations.wrappingAdd(1, ordering: .relaxed)
                 return nil
             }.store
@@ -77,6 +79,7 @@ struct PowerCutTests {
                 while true {
                     try store.commit(DoomedLife.changes(answered))
                     answered += 1
+                    while store.compact() {}
                 }
             }
             #expect(error?.code == .failed)

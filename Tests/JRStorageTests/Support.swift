@@ -59,10 +59,12 @@ func whenUnlocked<Answer>(_ body: () throws(StorageError) -> Answer) throws(Stor
 
 /// The store in a directory, opened on this thread.
 func openStore(
-    _ path: String, sync: StorageSync = .always, sizes: SegmentSizes = .usual, fault: StoreFault? = nil
+    _ path: String, sync: StorageSync = .always, sizes: SegmentSizes = .usual, policy: CompactionPolicy = .usual,
+    fault: StoreFault? = nil
 ) throws(StorageError) -> StoreOpening.Opened {
     try whenUnlocked { () throws(StorageError) in
         var opening = StoreOpening(directory: StoreDirectory(path, fault: fault), sync: sync, sizes: sizes)
+        opening.policy = policy
         return try opening.open()
     }
 }
@@ -139,5 +141,21 @@ struct StorageDriver: Sendable {
             body(storage)
             answer(true)
         }
+    }
+}
+
+/// How much is tried: a dozen rounds in every run, hundreds where `JR_TEST_FULL=1` asks for them.
+enum TestSize {
+    static let isFull = SystemProgram.environment["JR_TEST_FULL"] == "1"
+
+    static func rounds(_ usual: Int, full: Int) -> Int { isFull ? full : usual }
+}
+
+/// The length of all files of a store, quarantine left out.
+func diskUse(_ path: String) throws -> Int {
+    try Files.list(path).reduce(0) { total, name in
+        // A file may go while the others are being looked at.
+        guard let status = try? Files.status(path + "/" + name), status.kind == .file else { return total }
+        return total + Int(status.size)
     }
 }
