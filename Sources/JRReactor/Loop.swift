@@ -58,7 +58,7 @@ public final class Loop {
         self.reactor = reactor
         self.poller = poller
         self.wakeCounter = wakeCounter
-        now = SystemClock.now()
+        now = reactor.now
         readBuffer = .allocate(byteCount: Self.readBufferBytes, alignment: 16)
     }
 
@@ -71,7 +71,7 @@ public final class Loop {
     /// Reads the clock, for what takes long and needs a newer time than the turn's.
     @discardableResult
     public func refreshNow() -> Now {
-        now = SystemClock.now()
+        now = reactor.now
         return now
     }
 
@@ -85,7 +85,7 @@ public final class Loop {
     /// Calls `body` once, `interval` after this call (and not after the start of the turn) or a little later.
     @discardableResult
     public func schedule(after interval: Interval, _ body: @escaping (Loop) -> Void) -> Handle {
-        schedule(at: SystemClock.instant() + interval, body)
+        schedule(at: reactor.now.instant + interval, body)
     }
 
     /// A cancelled timer never fires, not even when it was due already; cancelling one that has fired does nothing.
@@ -224,7 +224,7 @@ public final class Loop {
     }
 
     private func wait() -> Int {
-        var timeout = hasWork ? Interval.zero : timers.nextDeadline.map { $0 - SystemClock.instant() }
+        var timeout = hasWork ? Interval.zero : reactor.timeToWait(until: timers.nextDeadline)
         if timeout.map({ $0 > .zero }) ?? true, !reactor.prepareToSleep() { timeout = .zero }
         do {
             return try poller.wait(timeout: timeout)

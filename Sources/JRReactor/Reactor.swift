@@ -1,4 +1,4 @@
-import JRBase
+public import JRBase
 public import JRSystem
 import Synchronization
 
@@ -16,6 +16,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     public let name: String
     /// The most threads for work that blocks, at once.
     public let poolThreads: Int
+    private let clock: ManualClock?
 
     private let poller: Poller
     private let wakeCounter: Descriptor
@@ -52,16 +53,28 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     ///   - name: of the thread, for ``start(_:)``; the system shows 15 bytes of it.
     ///   - poolThreads: the most threads for work that blocks, at once; each ends when it had nothing to do for a
     ///     while.
+    ///   - clock: the time by which the loop works; nil is the machine's.
     /// - Throws: `EMFILE` or `ENFILE` without descriptors, `ENOSYS` on Linux before 5.11.
-    public init(name: String, poolThreads: Int = 20) throws(SystemError) {
+    public init(name: String, poolThreads: Int = 20, clock: ManualClock? = nil) throws(SystemError) {
         self.name = name
         self.poolThreads = poolThreads
+        self.clock = clock
         poller = try Poller()
         wakeCounter = try IO.eventCounter()
         try poller.add(wakeCounter.raw, .read, data: Self.wakeWord)
         _ = try poller.wait(timeout: .zero)
         SystemProgram.ignoreBrokenPipes()
+        clock?.onAdvance { [weak self] in self?.execute { _ in } }
     }
+
+    /// How long to wait for a deadline; nil is until something happens, as it does when a manual clock goes on.
+    func timeToWait(until deadline: Instant?) -> Interval? {
+        guard let left = deadline.map({ $0 - now.instant }) else { return nil }
+        return clock != nil && left > .zero ? nil : left
+    }
+
+    /// The time by which the loop works: the machine's, or that of the clock it was made with.
+    public var now: Now { clock?.now ?? SystemClock.now() }
 
     // MARK: Running
 

@@ -13,6 +13,7 @@ public import JRWire
 /// A connection that breaks is made again until ``stop()``, and what was not stored is sent again under its id, so that
 /// nothing is lost and nothing made twice. Safe to use from any thread.
 public final class JobClient: JobQueue, Sendable {
+    private let reactor: Reactor
     private let shell = ShellHolder<ClientShell>()
     private let connection = Promise<Result<Void, JobReactorError>>()
 
@@ -30,16 +31,20 @@ public final class JobClient: JobQueue, Sendable {
         observe: @escaping @Sendable (ClientEvent) -> Void = { _ in }
     ) throws(JobReactorError) {
         let addresses = try Addresses.parse(url)
-        start(name, try JR.reactor(reactor), observe) { shell, _ in shell.connect(to: addresses) }
+        let reactor = try JR.reactor(reactor)
+        self.reactor = reactor
+        start(name, reactor, observe) { shell, _ in shell.connect(to: addresses) }
     }
 
     /// For addresses that were read before.
     init(_ addresses: [SocketAddress], name: String, on reactor: Reactor) {
+        self.reactor = reactor
         start(name, reactor, { _ in }) { shell, _ in shell.connect(to: addresses) }
     }
 
     /// For a distributor of the same reactor, which is reached without a socket.
     init(_ distributor: ShellHolder<DistributorShell>, name: String, on reactor: Reactor) {
+        self.reactor = reactor
         start(name, reactor, { _ in }) { shell, loop in
             let bound = LoopBound(shell, loop)
             distributor.call { found, loop in bound.open(loop).attach(to: found) }
@@ -82,8 +87,8 @@ public final class JobClient: JobQueue, Sendable {
         shell.call { shell, _ in shell.ask(verb, parameters, answer) }
     }
 
-    /// The system's clock.
-    public var wallTime: WallTime { SystemClock.wall() }
+    /// The reactor's clock.
+    public var wallTime: WallTime { reactor.now.wall }
 
     /// Closes the connection. Feedback that has not come yet is lost to this program, and jobs go on.
     public func stop() {

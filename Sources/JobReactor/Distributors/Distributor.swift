@@ -89,6 +89,6 @@ public final class Distributor: JobQueue, Sendable {
         client.ask(verb, parameters, answer)
     }
 
-    /// The system's clock.
-    public var wallTime: WallTime { SystemClock.wall() }
+    /// The reactor's clock.
+    public var wallTime: WallTime { reactor.now.wall }
 }

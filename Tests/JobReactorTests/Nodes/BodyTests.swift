@@ -111,19 +111,19 @@ struct BodyTests {
         let harness = try Harness()
         let warnings = Monitor<[String]>([])
         let log = LogHandler(from: .warning) { entry in warnings.update { $0.append(entry.text) } }
-        @Sendable func work() {
-            let end = SystemClock.instant() + .milliseconds(30)
+        @Sendable func work(_ time: Interval) {
+            let end = SystemClock.instant() + time
             while SystemClock.instant() < end {}
         }
-        harness.define("heavy") { _ in work() }
+        harness.define("heavy") { _ in work(.seconds(Int64(2))) }
         harness.registry.define(
             Handler("heavy_awaiting") { _ in
                 await Task.yield()
-                work()
+                work(.milliseconds(200))
             })
         let node = try harness.startNode("worker_1", log: log) { _ in
         } configure: { configuration in
-            configuration.slowTurn = .milliseconds(10)
+            configuration.slowTurn = .milliseconds(100)
         }
         let jobs = try harness.client()
         _ = try await jobs.enqueue("heavy", [:], JobOptions(defer: true)).value
