@@ -63,10 +63,35 @@ public final class ControlClient {
             } else if answer["ok"]?.bool == true {
                 return answer
             } else {
-                let code = answer["exit"]?.int.flatMap { Int32(exactly: $0) } ?? SupervisorError.unavailable
-                throw SupervisorError(exitCode: code, answer["message"]?.string ?? "refused without a reason")
+                throw refused(answer)
             }
         }
+    }
+
+    /// Sends a request and hands over the answers, object by object, until the last one or until `each` says false.
+    ///
+    /// - Throws: What the supervisor refuses, with its exit code.
+    public func stream(_ request: JSON, _ each: (JSON) -> Bool) throws(SupervisorError) {
+        var isWanted = true
+        do throws(SystemError) {
+            try Files.writeAll(socket.raw, Array((request.text + "\n").utf8))
+        } catch {
+            throw gone("\(error)")
+        }
+        while isWanted {
+            guard let line = try nextLine(isQuick: false) else { throw gone("it closed the connection") }
+            guard let answer = try? JSON(parsing: line) else { throw gone("it answered something that is no JSON") }
+            switch answer["ok"]?.bool {
+            case nil: isWanted = each(answer)
+            case true?: return
+            case false?: throw refused(answer)
+            }
+        }
+    }
+
+    private func refused(_ answer: JSON) -> SupervisorError {
+        let code = answer["exit"]?.int.flatMap { Int32(exactly: $0) } ?? SupervisorError.unavailable
+        return SupervisorError(exitCode: code, answer["message"]?.string ?? "refused without a reason")
     }
 
     /// Waits until the supervisor's process is gone; false when it is still there after `timeout`.

@@ -50,6 +50,19 @@ public struct ManifestFile: Sendable {
         }
     }
 
+    private init(plan: Plan, runtime: RuntimeDirectory) {
+        self.plan = plan
+        self.runtime = runtime
+    }
+
+    /// The same cluster in another runtime directory, such that it shares nothing with others on this machine.
+    public func isolated(in runtime: RuntimeDirectory, logs: String) -> ManifestFile {
+        var surroundings = plan.surroundings
+        surroundings.runtimeDirectory = runtime.path
+        let manifest = plan.manifest.isolated(logs: logs, freePort: FreePorts.next)
+        return ManifestFile(plan: Plan(manifest, surroundings), runtime: runtime)
+    }
+
     private static func find(_ path: String?) throws(SupervisorError) -> String {
         if let path {
             guard (try? Files.status(path))?.kind == .directory else { return path }

@@ -7,6 +7,7 @@ import JRSystem
 /// What a client may ask for.
 enum Verb: String, CaseIterable {
     case status, start, stop, restart, kill, down
+    case events
 }
 
 /// A request that is answered when what it asked for has come true, or cannot any more.
@@ -41,6 +42,9 @@ extension Supervisor {
         switch verb {
         case .status:
             client.succeed(["status": status.json])
+        case .events:
+            let after = request["after"]?.int.flatMap { Int(exactly: $0) } ?? events.lastSequence
+            events.tell(client, after: after, follows: request["follow"]?.bool == true)
         case .down:
             let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
             operations.append(Operation(.down, .down, Array(plan.instances.indices), client))
@@ -86,7 +90,7 @@ extension Supervisor {
         case .start: tell(.startRequested(positions))
         case .stop: tell(.stopRequested(positions, urgency))
         case .restart: tell(.restartRequested(positions, urgency))
-        case .status, .kill, .down: break
+        case .status, .kill, .down, .events: break
         }
     }
 

@@ -7,14 +7,23 @@ enum PortHolder {
 
     /// `port 5000 is in use by pid 812 (ruby)`; nil when the address is free.
     static func words(for address: ListenAddress) -> String? {
+        guard let socket = socket(at: address) else { return nil }
+        return "port \(address.port) is in use by \(holder(of: socket.inode) ?? "a process of another user")"
+    }
+
+    /// The socket that listens at an address; nil when it is free.
+    static func socket(at address: ListenAddress) -> ListeningSocket? {
         guard address.port != 0 else { return nil }
-        let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
+        return listeners().first { $0.isInTheWay(of: address) }
+    }
+
+    /// Everything that listens on this machine.
+    static func listeners() -> [ListeningSocket] {
+        ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
             (try? Files.read(path, limit: longestTable)).map {
                 ListeningSocket.parse(String(decoding: $0, as: UTF8.self))
             } ?? []
         }
-        guard let socket = sockets.first(where: { $0.isInTheWay(of: address) }) else { return nil }
-        return "port \(address.port) is in use by \(holder(of: socket.inode) ?? "a process of another user")"
     }
 
     private static func holder(of inode: UInt64) -> String? {

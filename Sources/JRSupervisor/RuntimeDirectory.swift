@@ -20,6 +20,8 @@ public struct RuntimeDirectory: Sendable, Equatable {
     public var urlFile: String { path + "/url" }
     public var logs: String { path + "/logs" }
     public var supervisorLog: String { logs + "/supervisor.log" }
+    /// What happened to the instances, a JSON object a line.
+    public var eventFile: String { path + "/events.jsonl" }
 
     /// Makes the directory, or takes the one that is there if it is ours, and closes it to others.
     public func make() throws(SupervisorError) {

@@ -15,6 +15,10 @@ public final class Supervisor {
         /// Whether the whole process is the supervisor's: then it adopts and reaps what its children leave behind, and
         /// raises its limit of open files.
         public var ownsProcess: Bool
+        /// Whether it goes on when nothing is left to supervise, for somebody who ends it.
+        public var staysWhenOver = false
+        /// Where events are kept; nil is the usual place in the runtime directory.
+        public var eventFile: String?
 
         public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false, ownsProcess: Bool = false) {
             self.readyLimit = readyLimit
@@ -36,7 +40,8 @@ public final class Supervisor {
     let loop: Loop
     private let lock: RuntimeLock
     private let options: Options
-    private let events: Outlet
+    private let ownLog: Outlet
+    let events: EventLog
     let openFiles: ProcessSettings.OpenFileLimit?
 
     var cluster = ClusterMachine(members: [])
@@ -47,6 +52,8 @@ public final class Supervisor {
     var hasURL = false
     private var control: ControlServer?
     var operations: [Operation] = []
+    /// Children that are no instances.
+    var guests: [ChildProcess] = []
 
     private var startedAt = Instant.zero
     private var wasReady = false
@@ -73,7 +80,8 @@ public final class Supervisor {
         self.loop = loop
         openFiles = try? ProcessSettings.openFileLimit()
         let file = RotatingFile(path: runtime.supervisorLog, maxSize: 16 << 20, keep: 5)
-        events = Outlet(loop) { file.write($0) }
+        ownLog = Outlet(loop) { file.write($0) }
+        events = EventLog(path: options.eventFile ?? runtime.eventFile, loop)
     }
 
     // MARK: Start
@@ -155,7 +163,8 @@ public final class Supervisor {
 
     private func reapOrphans() {
         while let pid = Processes.deadChild() {
-            if slots.contains(where: { $0.child?.pid == pid && $0.child?.isRunning == true }) {
+            let children = slots.compactMap(\.child) + guests
+            if children.contains(where: { $0.pid == pid && $0.isRunning }) {
                 loop.soon { [weak self] _ in self?.reapOrphans() }
                 return
             }
@@ -212,6 +221,7 @@ public final class Supervisor {
         let whole = "\(text) [\(change.from.rawValue) -> \(change.to.rawValue)]"
         slots[position].log.note(whole, incarnation: change.incarnation, time: timestamp())
         log("\(name) \(whole)")
+        events.append(name, change)
         for operation in operations where operation.positions.contains(position) && isShown {
             operation.progress("\(name) \(text)")
         }
@@ -239,16 +249,18 @@ public final class Supervisor {
     func note(_ text: String) {
         console.note(nil, text)
         log(text)
+        events.append(nil, text)
     }
 
     func note(_ position: Int, _ text: String) {
         console.note(position, text)
         log("\(plan.instances[position].name) \(text)")
+        events.append(plan.instances[position].name, text)
     }
 
     private func log(_ text: String) {
         let time = timestamp()
-        events.append { LogText.appendNote(text, "", 0, .text, time: time, to: &$0) }
+        ownLog.append { LogText.appendNote(text, "", 0, .text, time: time, to: &$0) }
     }
 
     private var stamp: (milliseconds: Int64, text: [UInt8]) = (-1, [])
@@ -271,7 +283,7 @@ public final class Supervisor {
         lookAtStart()
         let states = cluster.members.map(\.machine.state)
         // With everything over and nothing stopped by hand there is nothing left to supervise.
-        if cluster.goingDown == nil, cluster.isSettled, !states.contains(.stopped) {
+        if cluster.goingDown == nil, cluster.isSettled, !states.contains(.stopped), !options.staysWhenOver {
             let failed = states.contains(.failed)
             note(failed ? "nothing is left to run, and not all went well" : "everything has finished")
             endCode = failed ? SupervisorError.unavailable : 0
@@ -355,13 +367,14 @@ public final class Supervisor {
         writeState()
         if hasURL { try? Files.remove(runtime.urlFile) }
         finishOperations()
+        events.end()
         control?.close()
         flushAll()
     }
 
     /// Gives what is still to be written a little time; a console that is blocked does not keep the supervisor.
     private func flushAll() {
-        var open = slots.count + 2
+        var open = slots.count + 3
         let done = { [weak self] (loop: Loop) in
             open -= 1
             guard open == 0, let self else { return }
@@ -370,7 +383,7 @@ public final class Supervisor {
             self.ended = nil
         }
         console.flush(patience: .milliseconds(500), then: done)
-        for flush in slots.map({ slot in slot.log.flush }) + [events.flush] { patiently(flush, done) }
+        for flush in slots.map({ slot in slot.log.flush }) + [ownLog.flush, events.flush] { patiently(flush, done) }
     }
 
     private func patiently(_ flush: (@escaping (Loop) -> Void) -> Void, _ done: @escaping (Loop) -> Void) {

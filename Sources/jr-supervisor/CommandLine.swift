@@ -24,6 +24,25 @@ let commandLine = CommandLineSpec(
                 Without MANIFEST, cluster.json or Procfile of this directory is read.
                 """),
         VerbSpec(
+            "exec", "Run one command beside a cluster of its own, take everything down, and exit with its code",
+            arguments: [manifest],
+            remainder: ArgumentSpec("COMMAND", "The command and its arguments", count: 1...Int.max),
+            options: [
+                .option("report", value: "DIR", "Write events.jsonl, logs/, junit.xml and timeline.txt there"),
+                .option(
+                    "timeout", value: "DURATION", "End everything with exit 124 after this long", default: "10m"),
+                .flag("verbose", short: "v", "Show the supervisor's own lines on standard error"),
+                .flag("json", "Show the outcome on standard error as one JSON object"),
+                .flag("no-color", "No colours"),
+            ],
+            details: """
+                The cluster runs in a private directory, with its distributors on free ports; the command finds them \
+                in JR_URL and JR_DISTRIBUTORS. Any number of these run on one machine at once.
+                Exit codes: the command's own, 128+n for signal n; 69 if the cluster was not ready or did not stay \
+                so; 124 for a time-out; 126 and 127 if the command could not be started or found.
+                  jr-supervisor exec cluster.json --report report -- ./run-tests
+                """),
+        VerbSpec(
             "check", "Read a manifest or Procfile and say everything that is wrong with it", arguments: [manifest]),
         VerbSpec(
             "status", "Show every instance; exit 0 all ready, 3 some not, 4 no supervisor here",
@@ -36,6 +55,13 @@ let commandLine = CommandLineSpec(
                 .option("lines", short: "n", value: "N", "How many lines of each instance", default: "100"),
                 .flag("json", "Show every line as a JSON object"),
                 .flag("no-color", "No colours"),
+            ]),
+        VerbSpec(
+            "events", "Show what happened to the instances, with the causes",
+            options: [
+                .flag("follow", short: "f", "Go on with what comes"),
+                .option("lines", short: "n", value: "N", "How many events", default: "100"),
+                .flag("json", "Show every event as a JSON object"),
             ]),
         VerbSpec("start", "Start what is stopped or failed, and wait until it is ready", arguments: [names]),
         VerbSpec("stop", "Stop, with time for the work in progress, and wait", arguments: [names], options: [now]),

@@ -10,6 +10,8 @@ func run(_ command: ParsedCommand) throws -> Int32 {
     case "up": try UpVerb(command).run()
     case "check": try check(command)
     case "status": try StatusVerb.run(command)
+    case "exec": try ExecVerb(command).run()
+    case "events": try EventsVerb(command).run()
     case "logs": try LogsVerb(command).run()
     case "start", "stop", "restart", "kill", "down": try OperationVerb.run(command)
     default: preconditionFailure("the table has a verb that nobody runs: \(command.verb ?? "none")")

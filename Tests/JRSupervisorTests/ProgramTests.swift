@@ -8,7 +8,7 @@ import Testing
 @testable import JRSupervisor
 
 /// A directory in which the program itself is run.
-private final class Folder {
+final class Folder {
     let path: String
     private let program: String
 
@@ -36,6 +36,10 @@ private final class Folder {
 
     /// Runs to the end.
     func run(_ arguments: String..., environment: [String] = []) throws -> Outcome {
+        try run(arguments, environment: environment)
+    }
+
+    func run(_ arguments: [String], environment: [String] = []) throws -> Outcome {
         let out = path + "/stdout"
         let err = path + "/stderr"
         let status = try Processes.wait(pid: try spawn(arguments, environment, out: out, err: err))
@@ -54,6 +58,16 @@ private final class Folder {
         return Running(pid: try Processes.spawn(request), console: LineReader(ends.read))
     }
 
+    /// Starts it and leaves it to the caller; without an output it says nothing.
+    func start(_ arguments: [String], environment: [String] = [], output: Int32? = nil) throws -> Int32 {
+        let null = try Files.open("/dev/null", .write)
+        return try Processes.spawn(
+            SpawnRequest(
+                executable: program, arguments: ["jr-supervisor"] + arguments,
+                environment: Folder.environment + environment, workingDirectory: path,
+                descriptors: [(1, output ?? null.raw), (2, null.raw)], newProcessGroup: true))
+    }
+
     private static var environment: [String] {
         SystemProgram.environment.filter { !$0.key.hasPrefix("JR_") }.map { "\($0.key)=\($0.value)" }
     }
@@ -69,7 +83,7 @@ private final class Folder {
 }
 
 /// A supervisor in the foreground.
-private final class Running {
+final class Running {
     let pid: Int32
     let console: LineReader
     private var hasEnded = false
@@ -194,7 +208,10 @@ extension ShellTests {
             #expect(down.code == 0)
             #expect(down.out == "all stopped\n")
             #expect(try folder.run("status").code == 4)
-            #expect(try Files.list(folder.runtime.path).sorted() == ["lock", "logs", "state.json", "storage"])
+            #expect(
+                try Files.list(folder.runtime.path).sorted() == [
+                    "events.jsonl", "lock", "logs", "state.json", "storage",
+                ])
         }
 
         @Test("up --detach that does not come up exits 69 with the reason, and leaves nothing behind")
