@@ -110,6 +110,8 @@ int jr_fallocate(int fd, int keep_size, int64_t offset, int64_t length) {
     return OR_ERRNO(fallocate(fd, keep_size ? FALLOC_FL_KEEP_SIZE : 0, offset, length));
 }
 
+int jr_flock_release(int fd) { return OR_ERRNO(flock(fd, LOCK_UN)); }
+
 int jr_flock_exclusive(int fd) { return OR_ERRNO(flock(fd, LOCK_EX | LOCK_NB)); }
 int jr_rename(const char *from, const char *to) { return OR_ERRNO(rename(from, to)); }
 int jr_unlink(const char *path) { return OR_ERRNO(unlink(path)); }

@@ -208,4 +208,6 @@ final class StoreFile {
 
     /// False if another process has the lock.
     func tryLock() throws(SystemError) -> Bool { try Files.tryLock(descriptor.raw) }
+
+    func unlock() { Files.unlock(descriptor.raw) }
 }

@@ -22,5 +22,10 @@ final class StoreLock {
         self.file = file
     }
 
-    func release() { file = nil }
+    deinit { release() }
+
+    func release() {
+        file?.unlock()
+        file = nil
+    }
 }

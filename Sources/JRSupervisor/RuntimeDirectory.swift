@@ -104,6 +104,8 @@ public final class RuntimeLock: Sendable {
         }
     }
 
+    deinit { Files.unlock(descriptor.raw) }
+
     /// Says that nothing is left of this supervisor.
     public func endCleanly() {
         try? Files.truncate(descriptor.raw, to: 0)
@@ -111,9 +113,12 @@ public final class RuntimeLock: Sendable {
 
     /// The pid of the supervisor that has the lock now; nil when nobody has it.
     public static func holder(of directory: RuntimeDirectory) -> Int32? {
-        guard let file = try? Files.open(directory.lockFile, [.read, .noFollow]),
-            (try? Files.tryLock(file.raw)) == false,
-            let text = try? Files.read(file.raw, at: 0, count: 32)
+        guard let file = try? Files.open(directory.lockFile, [.read, .noFollow]) else { return nil }
+        guard (try? Files.tryLock(file.raw)) == false else {
+            Files.unlock(file.raw)
+            return nil
+        }
+        guard let text = try? Files.read(file.raw, at: 0, count: 32)
         else { return nil }
         return Int32(String(decoding: text, as: UTF8.self).split(separator: "\n").first ?? "")
     }

@@ -226,4 +226,7 @@ public enum Files {
         _ = try check(result, "flock")
         return true
     }
+
+    /// Gives a lock back. Closing the descriptor does so only when no child that is about to be executed holds a copy.
+    public static func unlock(_ raw: Int32) { _ = untilNotInterrupted { jr_flock_release(raw) } }
 }

@@ -64,6 +64,7 @@ int jr_fdatasync(int fd);
 int jr_ftruncate(int fd, int64_t length);
 int jr_fallocate(int fd, int keep_size, int64_t offset, int64_t length);
 int jr_flock_exclusive(int fd);
+int jr_flock_release(int fd);
 int jr_rename(const char *from, const char *to);
 int jr_unlink(const char *path);
 int jr_mkdir(const char *path, uint32_t mode);
