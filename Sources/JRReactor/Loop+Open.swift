@@ -8,9 +8,9 @@ extension Loop {
     /// At `Limits.connections` accepted and open ones a new one is closed at once. When descriptors run out, accepting
     /// pauses for 100 ms at a time. A host that is a name must be resolved before (``SocketAddress/resolved()``).
     ///
-    /// - Parameter staleFile: whether a socket file that is already there is removed.
+    /// - Parameter staleFile: when a socket file that is already there is removed.
     public func listen(
-        on address: SocketAddress, staleFile: Sockets.StaleFile = .refuse,
+        on address: SocketAddress, staleFile: Sockets.StaleFile = .replaceDead,
         _ accepted: @escaping (Loop, Connection) -> Void
     ) throws(SystemError) -> Listener {
         try Listener(try Sockets.listen(on: address, staleFile: staleFile), on: address, loop: self, accepted)

@@ -11,24 +11,27 @@ public struct PeerCredentials: Sendable, Equatable {
 /// Stream sockets. All of them are close-on-exec and non-blocking from birth.
 public enum Sockets {
     /// What happens to a socket file that is already at the path.
-    public enum StaleFile: Sendable { case refuse, replace }
+    public enum StaleFile: Sendable {
+        /// It is removed if nobody listens at it any more, as after kill -9, and refused otherwise.
+        case replaceDead
+        /// It is removed, whoever listens at it: only who holds a lock that says that nobody does may ask for it.
+        case replace
+    }
 
     private static let backlog: Int32 = 512
 
     /// Listens on a numeric address or a unix path, whose file only its owner can open.
     ///
-    /// - Parameter staleFile: whether a socket that a dead program left at the path is removed first. A live one is
-    ///   too:
-    ///   whoever asks for it must hold a lock that says no other is alive.
+    /// - Throws: `EADDRINUSE` when another program listens there, or when what is at the path is no socket.
     public static func listen(
-        on address: SocketAddress, staleFile: StaleFile = .refuse
+        on address: SocketAddress, staleFile: StaleFile = .replaceDead
     ) throws(SystemError) -> Descriptor {
         var native = try address.native()
         let socket = Descriptor(owning: try check(jr_socket(native.family), "socket", address.description))
         switch address {
         case .unix(let path):
-            if staleFile == .replace, (try? Files.status(path, followingLinks: false))?.kind == .socket {
-                try Files.remove(path)
+            if (try? Files.status(path, followingLinks: false))?.kind == .socket {
+                if staleFile == .replace || isDead(address) { try Files.remove(path) }
             }
             _ = try check(jr_bind_private(socket.raw, &native.value), "bind", address.description)
         case .tcp:
@@ -37,6 +40,17 @@ public enum Sockets {
         }
         _ = try check(jr_listen(socket.raw, backlog), "listen", address.description)
         return socket
+    }
+
+    /// Whether nobody listens at a socket file.
+    private static func isDead(_ address: SocketAddress) -> Bool {
+        do {
+            _ = Descriptor(owning: try connect(to: address).socket)
+            return false
+        } catch {
+            // Any other error says that somebody is there, such as EAGAIN when too many wait for him.
+            return error.code == ECONNREFUSED
+        }
     }
 
     /// The address a socket is bound to, with the port the system chose for port 0.
