@@ -11,8 +11,8 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []) -> Target {
@@ -65,6 +65,7 @@ let programs: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    library("TestSupport", ["JRSystem"], path: "Tests/TestSupport"),
     tests("JRBaseTests", ["JRBase"]),
     tests("JRJSONTests", ["JRJSON"]),
     tests("JRWireTests", ["JRWire", "JRBase"]),
@@ -73,18 +74,20 @@ let testTargets: [Target] = [
     tests("JRSettingsTests", ["JRSettings", "JRBase"]),
     tests("JRSupervisionTests", ["JRSupervision", "JRSettings", "JRJSON", "JRBase"]),
     tests("JRCommandLineTests", ["JRCommandLine", "JRSettings", "JRJSON", "JRBase"]),
-    tests("JRSystemTests", ["JRSystem", "JRBase"]),
-    tests("JRReactorTests", ["JRReactor", "JRSystem", "JRBase"]),
-    tests("JRStorageTests", ["JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
+    tests("JRSystemTests", ["TestSupport", "JRSystem", "JRBase"]),
+    tests("JRReactorTests", ["TestSupport", "JRReactor", "JRSystem", "JRBase"]),
+    tests(
+        "JRStorageTests",
+        ["TestSupport", "JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
     tests(
         "JobReactorTests",
-        ["JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
+        ["TestSupport", "JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     tests("JobReactorTestingTests", ["JobReactorTesting", "JobReactor"]),
-    tests("JRSupervisorTests", ["JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
+    tests("JRSupervisorTests", ["TestSupport", "JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
     tests("TidyTests", []),
     // Its snippets are a program of their own, compiled as a user's is.
-    tests("UsageTests", ["JobReactor", "JobReactorTesting"], exclude: ["Snippets"]),
-    tests("EndToEndTests", ["JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),
+    tests("UsageTests", ["TestSupport", "JobReactor", "JobReactorTesting"], exclude: ["Snippets"]),
+    tests("EndToEndTests", ["TestSupport", "JobReactor", "JRWire", "JRReactor", "JRSystem", "JRBase", "JRJSON"]),
 ]
 
 let package = Package(

@@ -28,9 +28,11 @@ if [[ -d $1 ]]; then sources=("$1"/*.swift); fi
 program=$BUILT/examples/$(basename "$1" .swift)
 if [[ ! -x $program || -n $(find "${sources[@]}" "${objects[@]}" -newer "$program") ]]; then
     mkdir -p "$BUILT/examples"
-    # Two that compile the same at once both end with a whole program.
+    # Two that compile the same at once both end with a whole program. The libraries are named because the toolchain's
+    # own list of them (from the objects, by swift-autolink-extract) was once found empty on a busy machine.
     swiftc -swift-version 6 -warnings-as-errors -module-name Example -I "$BUILT/Modules" \
         -Xcc "-fmodule-map-file=$BUILT/CJRLinux.build/module.modulemap" \
+        -lswift_Concurrency -lswiftSynchronization -lswiftSwiftOnoneSupport -lswiftGlibc -lm \
         "${objects[@]}" "${sources[@]}" -o "$program.$$"
     mv "$program.$$" "$program"
 fi

@@ -1,10 +1,11 @@
 import JRBase
 import JRJSON
 import JRSystem
+import TestSupport
 import Testing
 
 /// `jr cancel`, `retry` and `destroy` with a real cluster.
-@Suite("Jobs are changed from the command line", .serialized)
+@Suite("Jobs are changed from the command line", .serialized, .mayBlock)
 struct ControlTests {
     private func enqueued(_ cluster: Cluster, _ words: [String]) throws -> String {
         let run = try cluster.jr(["enqueue", "wordcount", "path=x", "--after", "1h"] + words)

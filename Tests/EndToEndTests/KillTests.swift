@@ -5,6 +5,7 @@ import JRSystem
 import JRWire
 import JobReactor
 import Synchronization
+import TestSupport
 import Testing
 
 /// A program that is killed with its test.
@@ -31,7 +32,7 @@ private final class Running {
     }
 }
 
-@Suite("Kills of real processes", .serialized)
+@Suite("Kills of real processes", .serialized, .mayBlock)
 struct KillTests {
     /// Which closures were called how often.
     private struct Calls: Sendable, Equatable {
@@ -46,21 +47,23 @@ struct KillTests {
         try Files.makeDirectory(directory + "/reactor_jobs")
         try Files.write(directory + "/reactor_jobs/good", Array("#!/bin/sh\necho '{}'\n".utf8), mode: 0o755)
         try Files.write(directory + "/reactor_jobs/bad", Array("#!/bin/sh\nexit 1\n".utf8), mode: 0o755)
-        let (reactor, port) = (try Reactor(name: "application"), try freePort())
+        // A port that is free for a moment could be taken by somebody else.
+        let address = "unix:\(directory)/socket"
+        let reactor = try Reactor(name: "application")
         try reactor.start { _ in }
         defer { reactor.stop() }
         func distributor() throws -> Running {
-            try Running(["jr-distributor", "--listen", "127.0.0.1:\(port)"], in: directory)
+            try Running(["jr-distributor", "--listen", address], in: directory)
         }
         func node() throws -> Running {
             try Running(
                 [
-                    "jr-node", "--name", "worker_1", "--distributors", "127.0.0.1:\(port)", "--storage",
+                    "jr-node", "--name", "worker_1", "--distributors", address, "--storage",
                     "journal:\(directory)/store", "--poison-deaths", "100",
                 ], in: directory)
         }
         var (front, worker) = (try distributor(), try node())
-        let jobs = try JobClient("127.0.0.1:\(port)", on: reactor)
+        let jobs = try JobClient(address, on: reactor)
         let heard = Monitor<[Int: Calls]>([:])
         var count = 0
         func enqueue() throws {
@@ -96,11 +99,5 @@ struct KillTests {
             #expect(calls == (number % 5 == 0 ? Calls(error: 1) : Calls(success: 1)), "job \(number)")
         }
         jobs.stop()
-    }
-
-    /// A port that the system gave and nobody has now.
-    private func freePort() throws -> UInt16 {
-        let socket = try Sockets.listen(on: SocketAddress(parsing: "127.0.0.1:0"))
-        return try #require(try Sockets.localAddress(socket.raw).port)
     }
 }

@@ -1,9 +1,10 @@
 import JRBase
 import JRSystem
+import TestSupport
 import Testing
 
 /// What `jr-node` and `jr-distributor` make of the table of settings.
-@Suite("Programs and their settings")
+@Suite("Programs and their settings", .mayBlock)
 struct ProgramSettingTests {
     @Test("B44: the help of a program has each setting that applies to it", arguments: ["jr-node", "jr-distributor"])
     func help(program: String) throws {

@@ -4,9 +4,10 @@ import JRReactor
 import JRSystem
 import JRWire
 import JobReactor
+import TestSupport
 import Testing
 
-@Suite("A cluster that does real work", .serialized)
+@Suite("A cluster that does real work", .serialized, .mayBlock)
 struct WorkTests {
     @Test("up, status, a job, a second up, down: each says what is true, and nothing is left")
     func upAndDown() throws {

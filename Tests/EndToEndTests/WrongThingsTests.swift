@@ -1,9 +1,10 @@
 import JRBase
 import JRSystem
+import TestSupport
 import Testing
 
 /// Each wrong thing is answered with what, where, why and how to mend it, and the exit code of the contract.
-@Suite("Wrong things are said clearly", .serialized)
+@Suite("Wrong things are said clearly", .serialized, .mayBlock)
 struct WrongThingsTests {
     private func manifest(_ text: String) throws -> String {
         let directory = try Files.makeTemporaryDirectory(prefix: "jr-wrong-")

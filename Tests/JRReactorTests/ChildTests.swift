@@ -2,9 +2,10 @@ import Glibc
 import JRBase
 import JRReactor
 import JRSystem
+import TestSupport
 import Testing
 
-@Suite("Children of a loop")
+@Suite("Children of a loop", .mayBlock)
 struct ChildTests {
     static func shell(
         _ script: String, descriptors: [(child: Int32, parent: Int32)] = [], newProcessGroup: Bool = false

@@ -2,6 +2,7 @@ import Glibc
 import JRBase
 import JRReactor
 import JRSystem
+import TestSupport
 import Testing
 
 /// Whether bytes are what a stream that repeats `pattern` for ever has at `start`.
@@ -20,7 +21,7 @@ private func repeats(_ pattern: [UInt8], _ bytes: UnsafeRawBufferPointer, from s
     return true
 }
 
-@Suite("Connections")
+@Suite("Connections", .mayBlock)
 struct ConnectionTests {
     @Test("64 MiB come back unchanged through an echo, over TCP and over a unix socket", arguments: ["tcp", "unix"])
     func echo(kind: String) throws {

@@ -2,9 +2,10 @@ import JRBase
 import JRReactor
 import JRSystem
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("A reactor as an executor")
+@Suite("A reactor as an executor", .mayBlock)
 struct ExecutorTests {
     /// A reactor that runs for the time of `body`.
     func withReactor<Result>(_ body: (Reactor) async throws -> Result) async throws -> Result {

@@ -1,9 +1,10 @@
 import JRBase
 import JRReactor
 import JRSystem
+import TestSupport
 import Testing
 
-@Suite("A reactor with a manual clock")
+@Suite("A reactor with a manual clock", .mayBlock)
 struct ManualClockTests {
     @Test("a timer fires when the clock is told that its time has come, and not before")
     func timers() throws {

@@ -1,9 +1,10 @@
 import JRBase
 import JRReactor
 import JRSystem
+import TestSupport
 import Testing
 
-@Suite("A reactor and other threads")
+@Suite("A reactor and other threads", .mayBlock)
 struct ThreadTests {
     @Test("of what 100 threads hand over nothing is lost, and each thread's order is kept")
     func execute() throws {

@@ -1,9 +1,10 @@
 import JRBase
 import JRReactor
 import JRSystem
+import TestSupport
 import Testing
 
-@Suite("Timers of a loop")
+@Suite("Timers of a loop", .mayBlock)
 struct TimerTests {
     @Test("timers fire by deadline, and those of one deadline in the order in which they were made")
     func order() throws {

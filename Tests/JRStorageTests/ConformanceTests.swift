@@ -3,6 +3,7 @@ import JRCore
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRStorage
@@ -28,7 +29,7 @@ enum StorageKind: String, CaseIterable, Sendable {
     }
 }
 
-@Suite("Every storage keeps to the same rules")
+@Suite("Every storage keeps to the same rules", .mayBlock)
 struct ConformanceTests {
     let directory: TemporaryDirectory
     /// Made when first needed, and kept for the test.

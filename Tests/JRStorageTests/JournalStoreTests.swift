@@ -3,11 +3,12 @@ import JRCore
 import JRJournal
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRStorage
 
-@Suite("The journal on the disk")
+@Suite("The journal on the disk", .mayBlock)
 struct JournalStoreTests {
     let directory: TemporaryDirectory
     var path: String { directory.store }

@@ -5,6 +5,7 @@ import JRJournal
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JRStorage
@@ -65,7 +66,7 @@ enum DoomedLife {
     }
 }
 
-@Suite("Killed with -9")
+@Suite("Killed with -9", .mayBlock)
 struct KillTests {
     /// Checks what a killed process left: all that was answered, and beyond it nothing but the commit under way, whole.
     static func check(_ path: String, _ when: String) throws {

@@ -5,6 +5,7 @@ import JRJournal
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JRStorage
@@ -49,7 +50,7 @@ final class CutDisk: Sendable {
 }
 
 @Suite(
-    "When the power is cut", .serialized,
+    "When the power is cut", .serialized, .mayBlock,
     .enabled(if: SystemProgram.userID == 0, "making and cutting a file system needs root"))
 struct PowerCutTests {
     @Test(

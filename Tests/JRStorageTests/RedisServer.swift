@@ -67,7 +67,8 @@ final class RedisServer: Sendable {
         close(output.write)
         defer { close(output.read) }
         let text = try Self.read(output.read, until: "eady to accept connections")
-        let pid = text.split(separator: "\n").first.flatMap { Int32($0) }
+        // The shell says the pid; what the server itself says may come before.
+        let pid = text.split(separator: "\n").lazy.compactMap { Int32($0) }.first
         guard let pid else { throw Failure(description: "the server did not start: \(text)") }
         process.withLock { $0 = Running(shell: shell, server: pid, end: input.write) }
     }

@@ -5,6 +5,7 @@ import JRReactor
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JRStorage
@@ -59,7 +60,7 @@ private func code(_ body: () async throws(StorageError) -> Void) async -> Storag
     }
 }
 
-@Suite("Jobs on a Redis server", .serialized)
+@Suite("Jobs on a Redis server", .serialized, .mayBlock)
 struct RedisStorageTests {
     @Test(
         "what the server's settings promise is read when the storage connects, and what is weak is warned about",

@@ -4,11 +4,12 @@ import JRCore
 import JRJournal
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRStorage
 
-@Suite("Space on the disk")
+@Suite("Space on the disk", .mayBlock)
 struct SpaceTests {
     let directory: TemporaryDirectory
     var path: String { directory.store }

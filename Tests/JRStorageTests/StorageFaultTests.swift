@@ -5,6 +5,7 @@ import JRJournal
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JRStorage
@@ -38,7 +39,7 @@ final class FaultPlan: Sendable {
     }
 }
 
-@Suite("When the disk fails")
+@Suite("When the disk fails", .mayBlock)
 struct StorageFaultTests {
     let directory: TemporaryDirectory
     var path: String { directory.store }

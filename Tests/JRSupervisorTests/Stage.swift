@@ -3,12 +3,13 @@ import JRBase
 import JRReactor
 import JRSupervision
 import JRSystem
+import TestSupport
 import Testing
 
 @testable import JRSupervisor
 
 /// All tests with real processes, one after the other: many at once would slow each other past any limit of time.
-@Suite("The supervisor's shell", .serialized)
+@Suite("The supervisor's shell", .serialized, .mayBlock)
 enum ShellTests {}
 
 /// A runtime directory with a supervisor in this process, whose events are read line by line from its console.

@@ -1,9 +1,10 @@
 import Glibc
 import JRBase
 import JRSystem
+import TestSupport
 import Testing
 
-@Suite("Processes")
+@Suite("Processes", .mayBlock)
 struct ProcessTests {
     /// Runs a shell script and returns what it printed and how it ended.
     func shell(

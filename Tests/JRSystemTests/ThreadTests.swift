@@ -1,8 +1,9 @@
 import JRBase
 import JRSystem
+import TestSupport
 import Testing
 
-@Suite("Threads, clocks and randomness")
+@Suite("Threads, clocks and randomness", .mayBlock)
 struct ThreadTests {
     @Test("a waiter wakes for the change it waits for, and gives up when its time is over")
     func monitor() throws {

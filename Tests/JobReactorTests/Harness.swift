@@ -46,7 +46,8 @@ final class Harness: Sendable {
         let events = Monitor<[NodeEvent]>([])
         node.start { event in events.update { $0.append(event) } }
         let running = RunningNode(node: node, events: events)
-        running.wait { if case .connected = $0 { true } else { false } }
+        let isConnected = running.wait { if case .connected = $0 { true } else { false } }
+        #expect(isConnected, "the node did not start: \(events.update { $0 })")
         return running
     }
 

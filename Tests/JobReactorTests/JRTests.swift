@@ -2,12 +2,13 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
 /// The short form works on what the whole process shares, so its tests come one after the other.
-@Suite("The short form", .serialized)
+@Suite("The short form", .serialized, .mayBlock)
 struct JRTests {
     private func quiet() {
         JR.config = Configuration(environment: [:])

@@ -3,11 +3,12 @@ import JRReactor
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Logs", .serialized)
+@Suite("Logs", .serialized, .mayBlock)
 struct LogTests {
     private struct Broken: Error {}
 

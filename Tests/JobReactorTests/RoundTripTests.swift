@@ -2,11 +2,12 @@ import JRBase
 import JRCore
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("A job's way from an application to a node and back", .serialized)
+@Suite("A job's way from an application to a node and back", .serialized, .mayBlock)
 struct RoundTripTests {
     @Test("B13, B37: callbacks run in order, and the application gets all they added")
     func callbacksAndFeedback() throws {

@@ -4,6 +4,7 @@ import JRReactor
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JobReactor
@@ -58,7 +59,7 @@ private final class Token: Sendable {
     func isHere() {}
 }
 
-@Suite("In large numbers", .serialized)
+@Suite("In large numbers", .serialized, .mayBlock)
 struct ScaleTests {
     private let patience = Interval.seconds(Int64(Scale.isFull ? 600 : 60))
 

@@ -28,7 +28,9 @@ enum Targets {
                 // The declaration ends where its parentheses do; none of them has inner ones before its list's end.
                 let declaration = part.prefix { $0 != ")" }
                 let names = declaration.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
-                    .filter { !$0.offset.isMultiple(of: 2) }.map { String($0.element) }.filter { !$0.hasPrefix("-") }
+                    .filter { !$0.offset.isMultiple(of: 2) }.map { String($0.element) }.filter {
+                        !$0.hasPrefix("-") && !$0.contains("/")
+                    }
                 if let name = names.first { found[name] = Set(names.dropFirst()) }
             }
         }

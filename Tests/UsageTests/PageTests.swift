@@ -1,7 +1,8 @@
 import JobReactor
+import TestSupport
 import Testing
 
-@Suite("What the pages show is compiled and run")
+@Suite("What the pages show is compiled and run", .mayBlock)
 struct PageTests {
     static let pages: [String] = {
         let articles = (try? Package.files("Sources", ".md")) ?? []

@@ -1,7 +1,8 @@
 import JobReactor
+import TestSupport
 import Testing
 
-@Suite("The example programs print what they say they print")
+@Suite("The example programs print what they say they print", .mayBlock)
 struct ProgramTests {
     private static let application = "Examples/programs/application.swift"
     private static let worker = "Examples/programs/worker.swift"

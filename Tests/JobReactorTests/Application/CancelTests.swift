@@ -2,11 +2,13 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Jobs are cancelled, retried and forgotten from outside, and end when their time is over", .serialized)
+@Suite(
+    "Jobs are cancelled, retried and forgotten from outside, and end when their time is over", .serialized, .mayBlock)
 struct CancelTests {
     private struct Broken: Error {}
 

@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("What an application sees of a job", .serialized)
+@Suite("What an application sees of a job", .serialized, .mayBlock)
 struct HandleTests {
     private struct Broken: Error {}
 

@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Typed jobs", .serialized)
+@Suite("Typed jobs", .serialized, .mayBlock)
 struct TypedJobTests {
     private struct Thumbnail: ResultJob {
         static let kind = "thumbnail"

@@ -1,11 +1,12 @@
 import JRBase
 import JRSettings
 import JRSystem
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("The configuration of a program")
+@Suite("The configuration of a program", .mayBlock)
 struct ConfigurationTests {
     @Test("B44: what nobody sets has the default of the table of settings", arguments: Setting.allCases)
     func defaults(setting: Setting) throws {

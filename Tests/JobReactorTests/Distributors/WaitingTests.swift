@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Jobs that wait in a distributor, and who comes for them", .serialized)
+@Suite("Jobs that wait in a distributor, and who comes for them", .serialized, .mayBlock)
 struct WaitingTests {
     @Test("B28: without a node jobs wait in order, can be counted and listed, and say what for")
     func inSight() async throws {

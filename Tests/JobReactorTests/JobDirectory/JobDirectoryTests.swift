@@ -1,10 +1,11 @@
 import Glibc
 import JRSystem
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("The job directory (B10)")
+@Suite("The job directory (B10)", .mayBlock)
 struct JobDirectoryTests {
     private let folder: TemporaryFolder
 

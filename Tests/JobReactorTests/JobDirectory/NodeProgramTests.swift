@@ -3,11 +3,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("jr-node")
+@Suite("jr-node", .mayBlock)
 struct NodeProgramTests {
     private let folder: TemporaryFolder
     private let node: String

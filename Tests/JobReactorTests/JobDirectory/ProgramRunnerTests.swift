@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Program jobs (B9)")
+@Suite("Program jobs (B9)", .mayBlock)
 struct ProgramRunnerTests {
     private let folder: TemporaryFolder
 

@@ -1,11 +1,12 @@
 import JRBase
 import JRReactor
 import JRSystem
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Swift job files (B10)", .serialized)
+@Suite("Swift job files (B10)", .serialized, .mayBlock)
 struct SwiftJobTests {
     private let folder: TemporaryFolder
     private let node: String

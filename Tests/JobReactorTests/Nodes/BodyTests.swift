@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("The bodies of jobs", .serialized)
+@Suite("The bodies of jobs", .serialized, .mayBlock)
 struct BodyTests {
     @Test("B9: a body runs where it should: on the reactor, there in turns, or on a thread of the pool")
     func places() async throws {

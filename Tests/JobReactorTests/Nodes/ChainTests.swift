@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("The chain of a job, its callbacks and its errbacks", .serialized)
+@Suite("The chain of a job, its callbacks and its errbacks", .serialized, .mayBlock)
 struct ChainTests {
     private struct Broken: Error {}
     private struct AlsoBroken: Error {}

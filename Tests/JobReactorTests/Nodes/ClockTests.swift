@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Distributors and nodes on a clock of the test's own")
+@Suite("Distributors and nodes on a clock of the test's own", .mayBlock)
 struct ClockTests {
     private struct Broken: Error {}
 

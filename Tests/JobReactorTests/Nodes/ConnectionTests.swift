@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Distributors and nodes find each other", .serialized)
+@Suite("Distributors and nodes find each other", .serialized, .mayBlock)
 struct NodeConnectionTests {
     private func configuration() -> Configuration {
         var configuration = Configuration(environment: [:])

@@ -2,11 +2,12 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("A node is stopped in good order", .serialized)
+@Suite("A node is stopped in good order", .serialized, .mayBlock)
 struct DrainTests {
     @Test("B6, B36: an attempt that a stopping node cuts off is made again, and is no death that makes a job poison")
     func cutOff() throws {

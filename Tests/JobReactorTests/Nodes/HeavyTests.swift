@@ -2,12 +2,13 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
 /// A heavy job that ends only when a thousand others have: had it stopped the reactor, neither would ever end.
-@Suite("Heavy work beside light work", .serialized)
+@Suite("Heavy work beside light work", .serialized, .mayBlock)
 struct HeavyTests {
     private static let others = 1_000
 
@@ -25,7 +26,7 @@ struct HeavyTests {
         let started = Promise<Void>()
         harness.define("heavy") { args in
             started.resolve(())
-            args["passed"] = passed.wait(timeout: .seconds(Int64(60))) { $0 == Self.others ? .int(Int64($0)) : nil }
+            args["passed"] = passed.wait(timeout: .seconds(Int64(300))) { $0 == Self.others ? .int(Int64($0)) : nil }
         }
         let node = try harness.startNode("worker_1")
         let jobs = try harness.client()
@@ -60,7 +61,7 @@ struct HeavyTests {
         let heavy = try jobs.enqueue("heavy")
         // The light ones come behind it: it has been started before any of them.
         for _ in 0..<Self.others { try jobs.enqueue("light") }
-        let count = passed.wait(timeout: .seconds(Int64(60))) { $0 == Self.others ? $0 : nil } ?? 0
+        let count = passed.wait(timeout: .seconds(Int64(300))) { $0 == Self.others ? $0 : nil } ?? 0
         try await opened(directory + "/started", harness.reactor)
         let pipe = try Files.open(directory + "/pipe", .write)
         try Files.writeAll(pipe.raw, Array("\(count)\n".utf8))

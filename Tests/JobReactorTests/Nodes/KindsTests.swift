@@ -2,6 +2,7 @@ import JRBase
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JobReactor
@@ -34,7 +35,7 @@ private struct Touch: Job {
 
 private struct NoPath: Error {}
 
-@Suite("Kinds of jobs and of what they are given", .serialized)
+@Suite("Kinds of jobs and of what they are given", .serialized, .mayBlock)
 struct KindsTests {
     @Test("B8: a typed job takes its properties and gives its typed answer, under its type's name or its own")
     func typed() async throws {

@@ -3,11 +3,12 @@ import JRReactor
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JobReactor
 
-@Suite("Feedback across restarts", .serialized)
+@Suite("Feedback across restarts", .serialized, .mayBlock)
 struct RestartTests {
     private struct Broken: Error {}
 
@@ -54,8 +55,9 @@ struct RestartTests {
         configuration.maxAttempts = 2
         configuration.retryMultiplier = 0.001
         let registry = registry()
-        var distributor = try Distributor(listen: "127.0.0.1:0", configuration: configuration, on: reactor)
-        let address = "\(distributor.address)"
+        // A port that is free for a moment could be taken by somebody else.
+        let address = "unix:\(folder)/socket"
+        var distributor = try Distributor(listen: address, configuration: configuration, on: reactor)
         func start(_ incarnation: Int) throws -> Node {
             var own = configuration
             own.incarnation = incarnation
