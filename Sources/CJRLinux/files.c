@@ -115,6 +115,7 @@ int jr_flock_release(int fd) { return OR_ERRNO(flock(fd, LOCK_UN)); }
 int jr_flock_exclusive(int fd) { return OR_ERRNO(flock(fd, LOCK_EX | LOCK_NB)); }
 int jr_rename(const char *from, const char *to) { return OR_ERRNO(rename(from, to)); }
 int jr_unlink(const char *path) { return OR_ERRNO(unlink(path)); }
+int jr_link(const char *from, const char *to) { return OR_ERRNO(link(from, to)); }
 int jr_mkdir(const char *path, uint32_t mode) { return OR_ERRNO(mkdir(path, mode)); }
 int jr_rmdir(const char *path) { return OR_ERRNO(rmdir(path)); }
 int jr_chmod(const char *path, uint32_t mode) { return OR_ERRNO(chmod(path, mode)); }

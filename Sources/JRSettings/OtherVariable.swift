@@ -25,6 +25,9 @@ public struct OtherVariable: Sendable {
         OtherVariable("JR_INCARNATION", "How often the supervisor has started this instance", isInternal: true),
         OtherVariable("JR_JOB_ID", "The job's id, for a program job", isInternal: true),
         OtherVariable("JR_JOB_NAME", "The job's name, for a program job", isInternal: true),
+        OtherVariable(
+            "JR_KEPT_JOBS", "Where a node keeps the jobs that it loaded, for the way back from an upgrade",
+            isInternal: true),
         OtherVariable("JR_KEY_FD", "Where the cluster's key can be read", isInternal: true),
         OtherVariable("JR_LIFE_FD", "Closed when the program is to leave, or the supervisor is gone", isInternal: true),
         OtherVariable("JR_READY_FD", "Where an instance says that it is ready", isInternal: true),

@@ -37,6 +37,20 @@ extension Files {
         _ = try check(jr_unlink(path), "unlink", path)
     }
 
+    /// A second name for the same file.
+    public static func link(_ from: String, to: String) throws(SystemError) {
+        _ = try check(jr_link(from, to), "link", "\(from) to \(to)")
+    }
+
+    /// Keeps what a file holds now under another path, whatever becomes of the first: a large file as a second name
+    /// for it, since programs and libraries are replaced and not rewritten; a small one, or one on another file
+    /// system, as a copy.
+    public static func keep(_ from: String, as path: String, mode: UInt32) throws(SystemError) {
+        let smallest = 256 * 1_024
+        if try status(from).size > smallest, jr_link(from, path) == 0 { return }
+        try write(path, try read(from, limit: 1 << 30), mode: mode)
+    }
+
     public static func setMode(_ path: String, _ mode: UInt32) throws(SystemError) {
         _ = try check(jr_chmod(path, mode), "chmod", path)
     }

@@ -155,6 +155,17 @@ public enum Processes {
 
     // MARK: Inner workings
 
+    /// The memory of a process that is in RAM, in bytes; nil when there is no such process.
+    public static func residentBytes(of pid: Int32) -> Int? {
+        guard let bytes = try? Files.read("/proc/\(pid)/status", limit: 65_536) else { return nil }
+        let key = Array("VmRSS:".utf8)
+        guard let line = bytes.split(separator: UInt8(ascii: "\n")).first(where: { $0.starts(with: key) }) else {
+            return nil
+        }
+        let digits = line.dropFirst(key.count).filter { (0x30...0x39).contains($0) }
+        return Int(String(decoding: digits, as: UTF8.self)).map { $0 * 1_024 }
+    }
+
     private static func exitStatus(_ kind: Int32, _ status: Int32) -> ExitStatus? {
         switch Int(kind) {
         case JR_EXITED: .exited(status)

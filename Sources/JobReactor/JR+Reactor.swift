@@ -49,12 +49,13 @@ extension JR {
     /// Calls `body` on SIGTERM and SIGINT and when the supervisor goes away; `isFirst` is false from the second signal
     /// on.
     static func onEnd(
-        of reactor: Reactor, _ body: @escaping @Sendable (_ isFirst: Bool) -> Void
+        of reactor: Reactor, heard: (@Sendable (String) -> Void)? = nil,
+        _ body: @escaping @Sendable (_ isFirst: Bool) -> Void
     ) throws(JobReactorError) {
         reactor.execute { loop in
             var signals = 0
             do throws(SystemError) {
-                try SupervisedProcess.onEnd(loop) { _, reason in
+                try SupervisedProcess.onEnd(loop, heard: heard) { _, reason in
                     if reason.hasPrefix("SIG") { signals += 1 }
                     body(signals < 2)
                 }

@@ -7,38 +7,97 @@ public import JRSystem
 /// Without those variables everything here does nothing, so that the same program runs by hand.
 public enum SupervisedProcess {
     /// Writes `READY=1` and facts such as `port=5000` on the descriptor of `JR_READY_FD`, once.
-    public static func tellReady(_ facts: [String] = [], environment: [String: String] = SystemProgram.environment) {
-        guard let raw = environment["JR_READY_FD"].flatMap({ Int32($0) }), raw > 2 else { return }
-        _ = Standard.write(raw, (["READY=1"] + facts).joined(separator: " ") + "\n")
-        _ = Descriptor(owning: raw)
+    ///
+    /// - Parameter understands: the words on the life line that the program acts on. Without one, any word means that
+    ///   it is to leave, and the descriptor is closed; with some, ``tell(_:environment:)`` goes on over it.
+    public static func tellReady(
+        _ facts: [String] = [], understands words: [String] = [],
+        environment: [String: String] = SystemProgram.environment
+    ) {
+        guard let raw = descriptor("JR_READY_FD", environment) else { return }
+        let known = words.isEmpty ? [] : ["words=\(words.joined(separator: ","))"]
+        _ = Standard.write(raw, (["READY=1"] + facts + known).joined(separator: " ") + "\n")
+        if words.isEmpty {
+            _ = Descriptor(owning: raw)
+        } else {
+            // From here on nobody waits for these lines, and a supervisor that does not read them must not hold us up.
+            try? IO.setNonBlocking(raw)
+        }
+    }
+
+    /// Writes a line to the supervisor, such as `RECOVERING=1`, before ``tellReady(_:understands:environment:)`` or
+    /// after one with words.
+    public static func tell(_ line: String, environment: [String: String] = SystemProgram.environment) {
+        guard let raw = descriptor("JR_READY_FD", environment) else { return }
+        // As a whole or not at all: a pipe takes a line of this size at once, or has no room for it.
+        _ = Array((line + "\n").utf8).withUnsafeBytes { IO.write(raw, $0) }
     }
 
     /// Calls `body` when the process is to end: on SIGTERM or SIGINT, or when the supervisor closes the other end of
-    /// the descriptor of `JR_LIFE_FD`: after a word when it tells the process to leave, without one when it dies. It
-    /// may be called more than once.
+    /// the descriptor of `JR_LIFE_FD`: after the word `leave` when it tells the process to, without one when it dies.
+    /// It may be called more than once.
+    ///
+    /// - Parameter heard: gets the other words, each a line, on the loop's thread; without it any word means leave.
     public static func onEnd(
         _ loop: Loop, environment: [String: String] = SystemProgram.environment,
-        _ body: @escaping (Loop, _ reason: String) -> Void
+        heard: ((String) -> Void)? = nil, _ body: @escaping (Loop, _ reason: String) -> Void
     ) throws(SystemError) {
         try loop.onSignals([Signals.terminate, Signals.interrupt]) { loop, signal in
             body(loop, "SIG\(Signals.name(signal))")
         }
-        guard let raw = environment["JR_LIFE_FD"].flatMap({ Int32($0) }), raw > 2 else { return }
+        guard let raw = descriptor("JR_LIFE_FD", environment) else { return }
         try IO.setNonBlocking(raw)
-        let watch = WatchedEnd()
-        watch.handle = try loop.watchReadable(raw) { loop in
-            if let handle = watch.handle { loop.unwatch(handle) }
-            watch.handle = nil
-            var word = [UInt8](repeating: 0, count: 16)
-            if case .moved(1...) = word.withUnsafeMutableBytes({ IO.read(raw, into: $0) }) {
-                body(loop, "the supervisor says to leave")
-            } else {
-                body(loop, "the supervisor is gone")
-            }
-        }
+        let line = LifeLine(raw, heard: heard, ended: body)
+        line.watch = try loop.watchReadable(raw) { loop in line.read(on: loop) }
     }
 
-    private final class WatchedEnd {
-        var handle: Handle?
+    private static func descriptor(_ variable: String, _ environment: [String: String]) -> Int32? {
+        environment[variable].flatMap { Int32($0) }.flatMap { $0 > 2 ? $0 : nil }
+    }
+
+    private final class LifeLine {
+        /// No word is that long.
+        private static let longest = 4_096
+
+        private let raw: Int32
+        private let heard: ((String) -> Void)?
+        private let ended: (Loop, String) -> Void
+        private var held: [UInt8] = []
+        var watch: Handle?
+
+        init(_ raw: Int32, heard: ((String) -> Void)?, ended: @escaping (Loop, String) -> Void) {
+            self.raw = raw
+            self.heard = heard
+            self.ended = ended
+        }
+
+        func read(on loop: Loop) {
+            var buffer = [UInt8](repeating: 0, count: 256)
+            while watch != nil {
+                switch buffer.withUnsafeMutableBytes({ IO.read(raw, into: $0) }) {
+                case .wouldBlock: return
+                case .moved(0), .failed: end("the supervisor is gone", loop)
+                case .moved(let count): take(buffer[..<count], loop)
+                }
+            }
+        }
+
+        private func take(_ bytes: ArraySlice<UInt8>, _ loop: Loop) {
+            guard let heard else { return end("the supervisor says to leave", loop) }
+            held.append(contentsOf: bytes)
+            while let end = held.firstIndex(of: UInt8(ascii: "\n")) {
+                let word = String(decoding: held[..<end], as: UTF8.self)
+                held.removeFirst(end + 1)
+                if word == "leave" { return self.end("the supervisor says to leave", loop) }
+                heard(word)
+            }
+            if held.count > Self.longest { held = [] }
+        }
+
+        private func end(_ reason: String, _ loop: Loop) {
+            if let watch { loop.unwatch(watch) }
+            watch = nil
+            ended(loop, reason)
+        }
     }
 }

@@ -12,6 +12,7 @@ final class NodeProgram: Sendable {
     private let environment: [String: String]
     private let node: Node
     private let reactor: Reactor
+    private let supervised: SupervisedNode
     private let state = Mutex(State())
 
     private struct State {
@@ -30,6 +31,7 @@ final class NodeProgram: Sendable {
         JR.config = options.configuration
         reactor = try JR.reactor()
         node = try Node(options.node, on: reactor)
+        supervised = SupervisedNode(node, environment: environment)
     }
 
     static func run(_ words: [String], environment: [String: String]) async -> Int32 {
@@ -65,6 +67,7 @@ final class NodeProgram: Sendable {
     private static func prepare(
         _ options: inout NodeOptions, _ environment: [String: String]
     ) throws(JobDirectoryError) -> Bool {
+        if options.action == .run { return try load(&options, environment) }
         let directory = try JobDirectory.scan(options.jobs)
         switch options.action {
         case .compile(let output):
@@ -75,19 +78,35 @@ final class NodeProgram: Sendable {
             Standard.write(Standard.output, names.map { $0 + "\n" }.joined())
             return false
         case .run:
-            try directory.load(cache: options.cache, environment: environment, say)
-            let left = LeftPrograms.end(environment: environment)
-            if !left.isEmpty {
-                let pids = left.map(String.init).joined(separator: ", ")
-                say("ended what an earlier start left running: pid \(pids)")
-            }
-            options.node.workingDirectory = directory.path
-            options.node.log = LogHandler(from: .info) { entry in
-                let level = entry.level == .info ? "" : "\(entry.level.rawValue): "
-                say(level + entry.text + (entry.job.map { " (job \($0))" } ?? ""))
-            }
             return true
         }
+    }
+
+    /// Loads the jobs that are to be run, or those that the supervisor has kept of an earlier start.
+    private static func load(
+        _ options: inout NodeOptions, _ environment: [String: String]
+    ) throws(JobDirectoryError) -> Bool {
+        let kept = environment["JR_KEPT_JOBS"]
+        if let kept, Files.exists(kept) {
+            say("back to the jobs of an earlier start, which are in \(kept)")
+            try JobDirectory.scan(kept).load(cache: options.cache, environment: environment, say)
+            // What they read beside them is still where it was.
+            options.node.workingDirectory = (try? Files.realPath(options.jobs)) ?? kept
+        } else {
+            let directory = try JobDirectory.scan(options.jobs)
+            try directory.load(cache: options.cache, environment: environment, keepingIn: kept, say)
+            options.node.workingDirectory = directory.path
+        }
+        let left = LeftPrograms.end(environment: environment)
+        if !left.isEmpty {
+            let pids = left.map(String.init).joined(separator: ", ")
+            say("ended what an earlier start left running: pid \(pids)")
+        }
+        options.node.log = LogHandler(from: .info) { entry in
+            let level = entry.level == .info ? "" : "\(entry.level.rawValue): "
+            say(level + entry.text + (entry.job.map { " (job \($0))" } ?? ""))
+        }
+        return true
     }
 
     private static func say(_ text: String) {
@@ -100,10 +119,13 @@ final class NodeProgram: Sendable {
     private func run() async -> Int32 {
         reactor.execute { [self] loop in
             do throws(SystemError) {
-                try SupervisedProcess.onEnd(loop, environment: environment) { [self] _, reason in drain(reason) }
+                try SupervisedProcess.onEnd(loop, environment: environment, heard: { [self] in heard($0) }) {
+                    [self] _, reason in drain(reason)
+                }
             } catch {
                 fail("\(error)", .software)
             }
+            supervised.tellRecovering()
             node.start { [self] event in heard(event) }
         }
         await withCheckedContinuation { continuation in
@@ -118,13 +140,22 @@ final class NodeProgram: Sendable {
         return state.withLock(\.exitCode)
     }
 
+    private func heard(_ word: String) {
+        switch word {
+        case "drain", "finish": Self.say("the supervisor says to drain: no more jobs are taken; running ones end")
+        case "resume": Self.say("the supervisor says to resume: jobs are taken again")
+        default: break
+        }
+        supervised.heard(word)
+    }
+
     private func heard(_ event: NodeEvent) {
+        supervised.tell(event)
         switch event {
         case .recovered(let report):
             let name = options.node.settings.name
             let known = options.node.registry.names.count
             Self.say("\(name) is ready: \(known) jobs known, \(report.jobs) stored jobs recovered")
-            SupervisedProcess.tellReady(["recovered=\(report.jobs)/\(report.jobs)"], environment: environment)
         case .connected(let distributor):
             state.withLock { _ = $0.away.remove(distributor) }
             Self.say("connected to \(distributor)")
@@ -132,6 +163,8 @@ final class NodeProgram: Sendable {
             if state.withLock({ $0.away.insert(distributor).inserted }) {
                 Self.say("no connection to \(distributor): \(reason). It is dialled until it answers")
             }
+        case .paused:
+            Self.say("drained: no job runs")
         case .drained:
             end()
         case .failed(let error):

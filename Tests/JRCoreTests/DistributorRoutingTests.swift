@@ -182,6 +182,18 @@ import Testing
         #expect(bench.actions().jobs(to: other) == [1, 2])
     }
 
+    @Test("the grant of a node that drained says that it takes jobs again")
+    func resumed() {
+        var bench = DistributorBench()
+        let app = bench.client(1)
+        let node = bench.node(2, "n1")
+        bench.receive(.draining, from: node)
+        bench.enqueue(request(1), from: app)
+        #expect(bench.actions().jobs(to: node) == [])
+        bench.receive(.grant(total: 10), from: node)
+        #expect(bench.actions().jobs(to: node) == [1])
+    }
+
     @Test("a node that does not know a job after all is not sent that job again")
     func unknownJob() {
         var bench = DistributorBench()

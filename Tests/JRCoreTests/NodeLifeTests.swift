@@ -296,6 +296,31 @@ import Testing
         #expect(bench.actions().sent(to: late) == [.draining])
     }
 
+    @Test("a node that resumes grants to every distributor, and takes and runs jobs again, those that waited first")
+    func resume() throws {
+        var bench = bench()
+        bench.end(try run(&bench), .success(arguments: [0x80]))
+        bench.job(request(2), from: link)
+        bench.commit()
+        bench.engine.drain(finishingReady: false)
+        bench.job(request(3) { $0.due = moment(60_000).wall }, from: link)
+        #expect(bench.engine.isDrained && bench.runs().isEmpty)
+        #expect(bench.engine.counts == NodeCounts(waiting: 1, stored: 2))
+        var held = NodeHoldings()
+        (held.waiting, held.unacknowledged) = (1, 1)
+        #expect(bench.engine.holdings == held)
+        _ = bench.actions()
+        bench.engine.resume()
+        let isGrant = { (message: Message) in if case .grant = message { true } else { false } }
+        #expect(bench.actions().sent(to: link).contains(where: isGrant))
+        #expect(bench.runs().map { Int($0.record.id.low) } == [2])
+        bench.job(request(4) { $0.due = moment(60_000).wall }, from: link)
+        bench.commit()
+        #expect(bench.engine.counts == NodeCounts(running: 1, scheduled: 1, stored: 3))
+        bench.engine.resume()
+        #expect(bench.actions().sent(to: link).count(where: isGrant) == 0)
+    }
+
     @Test("B6: a drain that finishes what is ready runs it first")
     func drainReady() {
         var bench = bench(request(1))

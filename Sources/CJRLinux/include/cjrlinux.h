@@ -67,6 +67,7 @@ int jr_flock_exclusive(int fd);
 int jr_flock_release(int fd);
 int jr_rename(const char *from, const char *to);
 int jr_unlink(const char *path);
+int jr_link(const char *from, const char *to);
 int jr_mkdir(const char *path, uint32_t mode);
 int jr_rmdir(const char *path);
 int jr_chmod(const char *path, uint32_t mode);

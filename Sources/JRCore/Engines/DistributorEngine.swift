@@ -182,6 +182,8 @@ public struct DistributorEngine: Sendable {
                 node.granted = max(node.granted, total)
                 node.isFull = false
                 node.isScheduleFull = false
+                // A node that drains grants nothing: it has thought better of it.
+                node.isDraining = false
             }
             sendWaiting()
         case .refusal(let id, let code, let text): refused(id, code, text, by: link)

@@ -35,6 +35,11 @@ struct GrantWindows: Sendable {
         if scheduled { windows[link]?.wasRefusedSchedule = true } else { windows[link]?.wasRefused = true }
     }
 
+    /// Every distributor gets a grant next, even one that allows no more than the last.
+    mutating func announceAll() {
+        for link in windows.keys { windows[link]?.wasRefused = true }
+    }
+
     mutating func charge(_ link: LinkID?) {
         if let link, windows[link] != nil { windows[link]?.held += 1 } else { ownHeld += 1 }
     }

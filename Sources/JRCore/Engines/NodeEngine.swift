@@ -195,10 +195,18 @@ public struct NodeEngine: Sendable {
     ///
     /// With `finishingReady`, for a storage that does not outlive the process, ready jobs are run as well.
     public mutating func drain(finishingReady: Bool) {
+        if finishingReady { runsReadyWhileDraining = true }
         guard !isDraining else { return }
         isDraining = true
-        runsReadyWhileDraining = finishingReady
         for link in windows.links { actions.append(.send(link, .draining)) }
+    }
+
+    /// Takes and starts jobs again: a grant says so to every distributor.
+    public mutating func resume() {
+        guard isDraining else { return }
+        isDraining = false
+        runsReadyWhileDraining = false
+        windows.announceAll()
     }
 
     public mutating func takeActions() -> [LinkAction] {

@@ -12,12 +12,14 @@ extension JobDirectory {
     /// - Parameters:
     ///   - cache: a folder, made when it is missing; several programs may share it.
     ///   - environment: where `PATH`, `JR_SWIFTC` and `JR_MODULES` are looked up, and what the compiler is given.
+    ///   - kept: a folder, which must not be there, that gets what was loaded, as ``compile(to:cache:environment:_:)``
+    ///     writes it: from there the same jobs can be loaded again when the files have changed.
     ///   - note: is told what takes time, and the compiler's warnings.
     /// - Throws: every problem that was found, with the compiler's own messages.
     @discardableResult
     public func load(
         cache: String = defaultCache, environment: [String: String] = SystemProgram.environment,
-        _ note: (String) -> Void = { _ in }
+        keepingIn kept: String? = nil, _ note: (String) -> Void = { _ in }
     ) throws(JobDirectoryError) -> [String] {
         let build = try Self.build()
         let files = try compiled(cache, environment, build, note)
@@ -36,6 +38,7 @@ extension JobDirectory {
             problems += registry.takeFaults().map { Self.problem(program.file, $0) }
         }
         guard problems.isEmpty else { throw JobDirectoryError(problems) }
+        if let kept { keep(files, in: kept) }
         return registry.names
     }
 
@@ -67,6 +70,27 @@ extension JobDirectory {
             throw JobDirectoryError(
                 what: "the compiled job files cannot be written to '\(output)'", why: "\(error)",
                 mend: "Make it writable, or name another folder", exitCode: SystemExit.io)
+        }
+    }
+
+    /// The folder is there whole or not at all. Without room for it there is only no way back.
+    private func keep(_ files: [(file: File, library: String)], in folder: String) {
+        let unfinished = folder + ".unfinished"
+        let copies =
+            files.map { file, library in
+                (library, file.relativePath + (file.relativePath.hasSuffix(Self.compiledEnding) ? "" : ".so"))
+            } + programs.map { ($0.file.path, $0.file.relativePath) }
+        do {
+            try Files.removeTree(unfinished)
+            try Files.makeDirectories(unfinished)
+            for (path, relativePath) in copies {
+                let copy = "\(unfinished)/\(relativePath)"
+                try Files.makeDirectories(Files.parent(of: copy))
+                try Files.keep(path, as: copy, mode: 0o700)
+            }
+            try Files.rename(unfinished, to: folder)
+        } catch {
+            try? Files.removeTree(unfinished)
         }
     }
 

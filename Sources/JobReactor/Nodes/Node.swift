@@ -1,4 +1,5 @@
 public import JRBase
+package import JRCore
 public import JRReactor
 import JRStorage
 import JRSystem
@@ -114,7 +115,7 @@ public final class Node: Sendable {
         case .connected: readiness.resolve(.success(()))
         // There may be nobody to connect to: then it is ready when it can be dialled.
         case .recovered: if configuration.distributors.isEmpty { readiness.resolve(.success(())) }
-        case .disconnected: break
+        case .disconnected, .paused: break
         case .drained: end.resolve(.success(()))
         case .failed(let error):
             readiness.resolve(.failure(error))
@@ -143,12 +144,12 @@ public final class Node: Sendable {
     /// - Throws: ``JobReactorError`` when its storage cannot be opened or fails.
     public func run() async throws {
         let limit = JR.config.drain
-        try JR.onEnd(of: reactor) { [weak self] isFirst in self?.drain(limit: isFirst ? Interval(limit) : .zero) }
-        start { event in
-            if case .recovered(let report) = event {
-                SupervisedProcess.tellReady(["recovered=\(report.jobs)/\(report.jobs)"])
-            }
+        let supervised = SupervisedNode(self)
+        try JR.onEnd(of: reactor, heard: { supervised.heard($0) }) { [weak self] isFirst in
+            self?.drain(limit: isFirst ? Interval(limit) : .zero)
         }
+        supervised.tellRecovering()
+        start { event in supervised.tell(event) }
         do {
             try await end.get().get()
         } catch is CancellationError {
@@ -160,6 +161,33 @@ public final class Node: Sendable {
     /// ``NodeEvent/drained``. What had to be cut off runs again at the next start, unless storage is memory.
     public func drain(limit: Interval) {
         shell.call { shell, _ in shell.drain(limit: limit) }
+    }
+
+    /// Takes and begins no more jobs until ``resume()``; those that run end. ``NodeEvent/paused(_:)`` tells when none
+    /// runs any more. Distributors send what comes meanwhile to other nodes.
+    ///
+    /// - Parameter finishingReady: whether jobs that it has and that wait for a place are run first.
+    public func pause(finishingReady: Bool = false) {
+        shell.call { shell, _ in shell.pause(finishingReady: finishingReady) }
+    }
+
+    /// Takes and begins jobs again after ``pause(finishingReady:)``. Nothing to a node that works, or that ends.
+    public func resume() {
+        shell.call { shell, _ in shell.resume() }
+    }
+
+    /// Calls `tell` on the reactor's thread with how many jobs it has, now and whenever that has changed, at most four
+    /// times a second; nil ends it.
+    package func watchCounts(_ tell: (@Sendable (NodeCounts) -> Void)?) {
+        shell.call { shell, loop in
+            if let tell { shell.counting.watch(tell) } else { shell.counting.unwatch(on: loop) }
+            shell.planTurn()
+        }
+    }
+
+    /// Calls `tell` once with how many jobs it has.
+    package func counts(_ tell: @escaping @Sendable (NodeCounts) -> Void) {
+        shell.call { shell, _ in tell(shell.engine.counts) }
     }
 
     /// ``drain(limit:)``, and waits until it is done.

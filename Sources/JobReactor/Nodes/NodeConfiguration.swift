@@ -87,6 +87,8 @@ public enum NodeEvent: Sendable {
     case connected(distributor: String)
     /// A connection broke or could not be made; the next try is made after the wait.
     case disconnected(distributor: String, reason: String, retryAfter: Interval)
+    /// No job runs any more, and none is taken or begun before ``Node/resume()``: what it keeps meanwhile.
+    case paused(NodeHoldings)
     /// All that ran has ended, or was cut off at the limit, and storage is closed.
     case drained
     /// Storage could not be opened, or failed: the process should end with the error's exit code.

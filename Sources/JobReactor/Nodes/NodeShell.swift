@@ -26,6 +26,10 @@ final class NodeShell: PeerLinkOwner {
     private var isTurnPlanned = false
     private var hasToldRecovery = false
     private var hasToldDrained = false
+    /// It is to end when it is drained, and not only to pause.
+    private var isLeaving = false
+    private var hasToldPaused = false
+    let counting = JobCounting()
     /// Storage is closed, or about to be: what still ends is not heard any more.
     private(set) var isClosed = false
     /// What was last said of storage that takes nothing; nil while it works.
@@ -157,7 +161,14 @@ final class NodeShell: PeerLinkOwner {
         for cancellation in engine.takeCancellations() { stop(cancellation) }
         tellRecovery()
         armTimer()
-        if engine.isDrained, !hasToldDrained { finishDrain() }
+        if counting.isWatched { counting.look(at: engine.counts, on: loop) }
+        guard engine.isDrained, !hasToldDrained else { return }
+        if isLeaving {
+            finishDrain()
+        } else if !hasToldPaused {
+            hasToldPaused = true
+            observe(.paused(engine.holdings))
+        }
     }
 
     private func act(_ action: LinkAction) {
@@ -243,7 +254,22 @@ final class NodeShell: PeerLinkOwner {
 
     // MARK: Stop
 
+    /// Takes and starts no more jobs until ``resume()``; says when none runs any more.
+    func pause(finishingReady: Bool) {
+        guard !isLeaving else { return }
+        engine.drain(finishingReady: finishingReady)
+        hasToldPaused = false
+        planTurn()
+    }
+
+    func resume() {
+        guard !isLeaving else { return }
+        engine.resume()
+        planTurn()
+    }
+
     func drain(limit: Interval) {
+        isLeaving = true
         engine.drain(finishingReady: configuration.storage == .memory)
         loop.schedule(after: limit) { [weak self] _ in
             guard let self, !self.hasToldDrained else { return }

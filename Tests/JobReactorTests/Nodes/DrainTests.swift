@@ -39,6 +39,35 @@ struct DrainTests {
         last.drain()
     }
 
+    @Test("a node that pauses lets its jobs end, leaves what comes to others, and takes jobs again when it resumes")
+    func pause() async throws {
+        let harness = try Harness()
+        let (started, isFree) = (Monitor(0), Promise<Void>())
+        harness.registry.define(
+            Handler("long") { _, _ in
+                started.update { $0 += 1 }
+                try await isFree.get()
+            })
+        harness.define("who") { _ in }
+        let first = try harness.startNode("first")
+        let client = try harness.client()
+        let (long, outcomes) = (Outcomes(), Outcomes())
+        try client.enqueue("long", feedback: .both) { long.observe($0) }
+        #expect(started.wait(timeout: .seconds(Int64(30))) { $0 == 1 ? true : nil } == true)
+        first.node.pause()
+        let second = try harness.startNode("second")
+        try client.enqueue("who", feedback: .both) { outcomes.observe($0) }
+        #expect(outcomes.wait(1).first?.node == "second")
+        #expect(!first.events.update { $0 }.contains { if case .paused = $0 { true } else { false } })
+        isFree.resolve(())
+        first.wait { if case .paused(let held) = $0 { held.waiting == 0 && held.scheduled == 0 } else { false } }
+        second.drain()
+        try client.enqueue("who", feedback: .both) { outcomes.observe($0) }
+        first.node.resume()
+        #expect(outcomes.wait(2).last?.node == "first")
+        first.drain()
+    }
+
     @Test("B5: a node that is ready is known to its distributor")
     func ready() async throws {
         let harness = try Harness()
