@@ -5,6 +5,9 @@ public enum ClusterEvent: Sendable, Equatable {
     case startRequested([Int])
     case stopRequested([Int], Urgency)
     case restartRequested([Int], Urgency)
+    /// They are to go on without taking or beginning jobs.
+    case drainRequested([Int], DrainKind)
+    case resumeRequested([Int])
     /// Everything is to stop, dependents before what they depend on; asked again with more urgency, all at once.
     case downRequested(Urgency)
     case instance(Int, InstanceEvent)
@@ -68,6 +71,10 @@ public struct ClusterMachine: Sendable {
             tell(positions, .stopRequested(urgency), at: now, &actions)
         case .restartRequested(let positions, let urgency):
             if goingDown == nil { tell(positions, .restartRequested(urgency), at: now, &actions) }
+        case .drainRequested(let positions, let kind):
+            if goingDown == nil { tell(positions, .drainRequested(kind), at: now, &actions) }
+        case .resumeRequested(let positions):
+            if goingDown == nil { tell(positions, .resumeRequested, at: now, &actions) }
         case .downRequested(let urgency):
             goDown(urgency, at: now, &actions)
         case .instance(let position, let event):

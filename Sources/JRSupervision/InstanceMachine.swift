@@ -24,15 +24,19 @@ public struct InstanceMachine: Sendable {
     public private(set) var startedAt: Instant?
     /// Starts that were given up because the instance did not become ready in time.
     public private(set) var readyTimeouts = 0
+    /// When the last process ended; nil before the first has.
+    public private(set) var diedAt: Instant?
+    /// The drain that was asked for and not taken back: it holds for the next incarnation as well.
+    public internal(set) var wantedDrain: DrainKind?
 
     private var isWanted = false
-    private var life = Life()
+    var life = Life()
     private var hasEverBeenReady = false
     private var history: RestartHistory
     private var timerSerial = 0
 
     /// What belongs to one incarnation only.
-    private struct Life {
+    struct Life {
         var readyAt: Instant?
         var sent: Set<Signal> = []
         var asked: Set<Signal> = []
@@ -40,10 +44,14 @@ public struct InstanceMachine: Sendable {
         var step = StopStep.signalled
         /// Set when the process has exited and others of its group have not.
         var exit: Exit?
+        /// What it was before a drain that it is to come back from.
+        var drainedFrom: InstanceState?
+        /// What it keeps, once it has said that no job runs.
+        var holdings: Holdings?
     }
 
-    private enum StopReason { case request, readyTimeout }
-    private enum StopStep { case signalled, killed }
+    enum StopReason { case request, readyTimeout }
+    enum StopStep { case signalled, killed }
 
     /// How long what is left of a process group has between TERM and KILL, and between one KILL and the next.
     static let leftoverGrace = Interval.seconds(1 as Int64)
@@ -67,6 +75,8 @@ public struct InstanceMachine: Sendable {
         case .stopRequested(let urgency): stopRequested(urgency, at: now, &actions)
         case .restartRequested(let urgency): restartRequested(urgency, at: now, &actions)
         case .signalRequested(let signal): signalRequested(signal, &actions)
+        case .drainRequested(let kind): drainRequested(kind, &actions)
+        case .resumeRequested: resumeRequested(&actions)
         case .dependenciesReady: dependenciesReady(&actions)
         case .spawned(let pid): spawned(pid, at: now, &actions)
         case .spawnFailed(let reason, let permanent):
@@ -88,9 +98,12 @@ public struct InstanceMachine: Sendable {
     private mutating func startRequested(at now: Instant, _ actions: inout [InstanceAction]) {
         isWanted = true
         switch state {
-        case .waiting, .starting, .recovering, .ready, .degraded, .blocked, .draining, .stopping:
-            break
+        case .waiting, .starting, .recovering, .ready, .degraded, .blocked, .stopping:
+            wantedDrain = nil
+        case .draining:
+            resumeRequested(&actions)
         case .backingOff, .crashLooping:
+            wantedDrain = nil
             history.forget()
             spawn("start was asked for", &actions)
         case .stopped, .failed, .finished:
@@ -102,6 +115,7 @@ public struct InstanceMachine: Sendable {
 
     private mutating func stopRequested(_ urgency: Urgency, at now: Instant, _ actions: inout [InstanceAction]) {
         isWanted = false
+        wantedDrain = nil
         switch state {
         case .waiting, .blocked, .backingOff, .crashLooping, .failed, .finished:
             disarm(&actions)
@@ -114,6 +128,7 @@ public struct InstanceMachine: Sendable {
     }
 
     private mutating func restartRequested(_ urgency: Urgency, at now: Instant, _ actions: inout [InstanceAction]) {
+        wantedDrain = nil
         switch state {
         case .waiting, .blocked, .backingOff, .crashLooping, .stopped, .failed, .finished:
             startRequested(at: now, &actions)
@@ -209,8 +224,12 @@ public struct InstanceMachine: Sendable {
             case .degraded(let reason):
                 disarm(&actions)
                 if state != .degraded || cause != reason { enter(.degraded, reason, &actions) }
+            case .drained:
+                break
             }
-        case .waiting, .blocked, .backingOff, .crashLooping, .draining, .stopping, .stopped, .failed, .finished:
+        case .draining:
+            if case .drained(let holdings) = report { drained(holdings, &actions) }
+        case .waiting, .blocked, .backingOff, .crashLooping, .stopping, .stopped, .failed, .finished:
             break
         }
     }
@@ -221,6 +240,7 @@ public struct InstanceMachine: Sendable {
         readyTimeouts = 0
         enter(.ready, cause, &actions)
         arm(after: policy.backoff.resetAfter, at: now, &actions)
+        if let wantedDrain { beginDrain(wantedDrain, "it was to be drained when it died", &actions) }
     }
 
     // MARK: Stopping
@@ -229,12 +249,13 @@ public struct InstanceMachine: Sendable {
         _ urgency: Urgency, _ cause: String, for reason: StopReason = .request, at now: Instant,
         _ actions: inout [InstanceAction]
     ) {
+        let goesOn = isPaused
         life.stopsFor = reason
         switch state {
         case .starting, .recovering, .ready, .degraded, .draining:
             let hasWork = state != .starting
             if urgency == .drain, drains, hasWork {
-                guard state != .draining else { return }
+                guard state != .draining || goesOn else { return }
                 enter(.draining, cause, &actions)
                 actions.append(.closeLifeline)
                 arm(after: policy.stop.drain, at: now, &actions)
@@ -279,6 +300,8 @@ public struct InstanceMachine: Sendable {
         case .backingOff, .crashLooping:
             restarts += 1
             spawn("restart after \(lastExitWords ?? "its death")", &actions)
+        case .draining where isPaused:
+            history.wasHealthy()
         case .draining:
             stop(.terminate, "not drained within \(Durations.format(policy.stop.drain))", at: now, &actions)
         case .stopping:
@@ -300,6 +323,7 @@ public struct InstanceMachine: Sendable {
         switch state {
         case .starting, .recovering, .ready, .degraded, .draining, .stopping:
             guard life.exit == nil else { return }
+            diedAt = now
             if groupIsEmpty {
                 ended(exit, at: now, &actions)
             } else {
@@ -411,7 +435,7 @@ public struct InstanceMachine: Sendable {
 
     // MARK: Small change
 
-    private mutating func enter(_ next: InstanceState, _ why: String, _ actions: inout [InstanceAction]) {
+    mutating func enter(_ next: InstanceState, _ why: String, _ actions: inout [InstanceAction]) {
         let change = Change(from: state, to: next, incarnation: incarnation, pid: pid, cause: why)
         state = next
         cause = why

@@ -18,7 +18,7 @@ public enum InstanceState: String, Sendable, CaseIterable {
     case backingOff
     /// As backing off, after so many deaths in so short a time that somebody should look.
     case crashLooping
-    /// It was asked to leave and ends its work.
+    /// It was asked to leave, or to pause, and ends its work; after a pause it stays until it is asked to resume.
     case draining
     /// It was sent a signal, or what it left in its process group was.
     case stopping
@@ -60,6 +60,8 @@ public enum Report: Sendable, Equatable {
     case recovering
     case ready
     case degraded(String)
+    /// No job runs, and none is taken: what it keeps.
+    case drained(Holdings)
 }
 
 /// What happened to an instance. What comes from a process names the incarnation, so that nothing late can be taken for
@@ -70,6 +72,9 @@ public enum InstanceEvent: Sendable, Equatable {
     case restartRequested(Urgency)
     /// An operator wants the process to get this signal; what it does then is its own affair.
     case signalRequested(Signal)
+    /// The process is to go on without taking or beginning jobs, until it is asked to resume.
+    case drainRequested(DrainKind)
+    case resumeRequested
     case dependenciesReady
     /// The answers to `spawn`: exactly one of these three follows it, before any other event.
     case spawned(pid: Int32)
@@ -86,6 +91,8 @@ public enum InstanceAction: Sendable, Equatable {
     case spawn(incarnation: Int)
     case signalGroup(Signal)
     case signalLeader(Signal)
+    /// A word on the life line for a program that goes on: `drain`, `finish`, `resume`.
+    case say(String)
     /// A word on the life line and its end: the program is to end its work and leave.
     case closeLifeline
     /// Replaces the timer armed before.

@@ -51,6 +51,7 @@ public struct Plan: Sendable, Equatable {
     /// Variables that the supervisor sets for everything, and a manifest therefore cannot.
     private static let ownVariables = [
         "JR_NAME", "JR_DISTRIBUTORS", "JR_URL", "JR_READY_FD", "JR_LIFE_FD", "JR_INCARNATION", "JR_RUNTIME",
+        "JR_KEPT_JOBS",
     ]
 
     /// Further ones that come from the entries of nodes and distributors. A program may run a node of its own, and sets
@@ -163,6 +164,8 @@ public struct Plan: Sendable, Equatable {
         public var lifeDescriptor: Int32?
         /// Where the distributors listen that are up or whose port is fixed, by entry.
         public var addresses: [String: ListenAddress]
+        /// Where a node keeps the jobs that it loads, or finds those that it is to load.
+        public var keptJobs: String?
 
         public init(
             incarnation: Int, readyDescriptor: Int32?, lifeDescriptor: Int32?, addresses: [String: ListenAddress]
@@ -176,7 +179,11 @@ public struct Plan: Sendable, Equatable {
 
     /// The whole environment of a new incarnation, `NAME=value` each, sorted by name.
     public func environment(of position: Int, _ start: Start) -> [String] {
-        let instance = instances[position]
+        environment(of: instances[position], start)
+    }
+
+    /// The same for an instance as it was in an earlier plan.
+    public func environment(of instance: Instance, _ start: Start) -> [String] {
         var variables: [String: String] = [:]
         for name in Plan.inheritedVariables { variables[name] = surroundings.environment[name] }
         if let port = instance.entry.port(of: instance.index) { variables["PORT"] = String(port) }
@@ -188,6 +195,7 @@ public struct Plan: Sendable, Equatable {
         variables["JR_READY_FD"] = start.readyDescriptor.map { String($0) }
         variables["JR_LIFE_FD"] = start.lifeDescriptor.map { String($0) }
         addresses(of: instance, start, into: &variables)
+        if case .node = instance.entry.kind { variables["JR_KEPT_JOBS"] = start.keptJobs }
         if case .node(let settings) = instance.entry.kind { node(instance, settings, into: &variables) }
         return variables.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     }

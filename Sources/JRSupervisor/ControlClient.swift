@@ -44,11 +44,13 @@ public final class ControlClient {
         return (socket.take(), pid)
     }
 
-    /// Sends a request and waits for its answer, however long it takes; `progress` gets what is said meanwhile.
+    /// Sends a request and waits for its answer, however long it takes; `progress` gets what is said meanwhile, and
+    /// `answered` the answer that says no.
     ///
     /// - Throws: What the supervisor refuses, with its exit code.
     public func ask(
-        _ request: JSON, isQuick: Bool = false, progress: (String) -> Void = { _ in }
+        _ request: JSON, isQuick: Bool = false, progress: (String) -> Void = { _ in },
+        answered: (JSON) -> Void = { _ in }
     ) throws(SupervisorError) -> JSON {
         do throws(SystemError) {
             try Files.writeAll(socket.raw, Array((request.text + "\n").utf8))
@@ -63,6 +65,7 @@ public final class ControlClient {
             } else if answer["ok"]?.bool == true {
                 return answer
             } else {
+                answered(answer)
                 throw refused(answer)
             }
         }

@@ -69,8 +69,12 @@ final class ControlClientConnection: ConnectionHandler {
         send(.object(object))
     }
 
-    func fail(_ exitCode: Int32, _ message: String) {
-        send(["ok": false, "exit": .int(Int64(exitCode)), "message": .string(message)])
+    func fail(_ exitCode: Int32, _ message: String, _ more: JSON = [:]) {
+        var object = more.object ?? [:]
+        object["ok"] = false
+        object["exit"] = .int(Int64(exitCode))
+        object["message"] = .string(message)
+        send(.object(object))
     }
 
     func end() { connection.closeAfterFlush() }

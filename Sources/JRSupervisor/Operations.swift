@@ -6,18 +6,20 @@ import JRSystem
 
 /// What a client may ask for.
 enum Verb: String, CaseIterable {
-    case status, start, stop, restart, kill, down
+    case status, start, stop, restart, drain, resume, kill, down
     case events
 }
 
 /// A request that is answered when what it asked for has come true, or cannot any more.
 final class Operation {
-    enum Goal { case ready, stopped, down }
+    enum Goal { case ready, drained, rolled, stopped, down }
 
     let verb: Verb
     let goal: Goal
     let positions: [Int]
     private let client: ControlClientConnection
+    /// Ends the wait for a drain.
+    var timer: Handle?
 
     init(_ verb: Verb, _ goal: Goal, _ positions: [Int], _ client: ControlClientConnection) {
         self.verb = verb
@@ -28,7 +30,7 @@ final class Operation {
 
     func progress(_ text: String) { client.send(["progress": .string(text)]) }
     func succeed(_ message: String) { client.succeed(["message": .string(message)]) }
-    func fail(_ exitCode: Int32, _ message: String) { client.fail(exitCode, message) }
+    func fail(_ exitCode: Int32, _ message: String, _ more: JSON = [:]) { client.fail(exitCode, message, more) }
 }
 
 extension Supervisor {
@@ -41,7 +43,7 @@ extension Supervisor {
         loop.refreshNow()
         switch verb {
         case .status:
-            client.succeed(["status": status.json])
+            if request["watch"]?.bool == true { watchStatus(client) } else { answerStatus(client) }
         case .events:
             let after = request["after"]?.int.flatMap { Int(exactly: $0) } ?? events.lastSequence
             events.tell(client, after: after, follows: request["follow"]?.bool == true)
@@ -50,9 +52,9 @@ extension Supervisor {
             operations.append(Operation(.down, .down, Array(plan.instances.indices), client))
             note("down was asked for\(urgency == .drain ? "" : ", now")")
             tell(.downRequested(urgency))
-        case .start, .stop, .restart, .kill:
+        case .start, .stop, .restart, .drain, .resume, .kill:
             do throws(SupervisorError) {
-                let positions = try positions(request)
+                let positions = try positions(request, orAll: verb == .restart)
                 try act(verb, positions, request, client)
             } catch {
                 client.fail(error.exitCode, error.message)
@@ -60,7 +62,8 @@ extension Supervisor {
         }
     }
 
-    private func positions(_ request: JSON) throws(SupervisorError) -> [Int] {
+    private func positions(_ request: JSON, orAll: Bool) throws(SupervisorError) -> [Int] {
+        if orAll, request["names"]?.array?.isEmpty == true { return Array(plan.instances.indices) }
         var found: [Int] = []
         for name in request["names"]?.array?.compactMap(\.string) ?? [] {
             let positions = plan.positions(named: name)
@@ -82,14 +85,27 @@ extension Supervisor {
             throw SupervisorError(exitCode: SupervisorError.inUse, "everything is going down")
         }
         let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
+        if verb == .drain || verb == .resume { try checkDrain(verb, positions) }
         try makeWay(for: verb, positions)
-        let operation = Operation(verb, verb == .stop ? .stopped : .ready, positions, client)
+        let isRoll = verb == .restart && request["rolling"]?.bool == true
+        let goal: Operation.Goal =
+            switch verb {
+            case .stop: .stopped
+            case .drain: .drained
+            default: isRoll ? .rolled : .ready
+            }
+        let operation = Operation(verb, goal, positions, client)
         operations.append(operation)
-        note("\(verb.rawValue) was asked for: \(names(positions))")
+        note("\(isRoll ? "a rolling " : "")\(verb.rawValue) was asked for: \(names(positions))")
+        if isRoll { return beginRoll(operation) }
+        // What somebody asks for is what the plan says, not what a roll went back to.
+        if verb == .start || verb == .restart { for position in positions { slots[position].fallback = nil } }
         switch verb {
         case .start: tell(.startRequested(positions))
         case .stop: tell(.stopRequested(positions, urgency))
         case .restart: tell(.restartRequested(positions, urgency))
+        case .drain: beginDrain(operation)
+        case .resume: tell(.resumeRequested(positions))
         case .status, .kill, .down, .events: break
         }
     }
@@ -97,7 +113,8 @@ extension Supervisor {
     /// Two operations on one instance never overlap: a stop puts an end to what goes on, everything else has to wait.
     private func makeWay(for verb: Verb, _ positions: [Int]) throws(SupervisorError) {
         for other in operations where other.positions.contains(where: positions.contains) {
-            guard verb == .stop else {
+            let isUndone = verb == .resume && other.verb == .drain
+            guard verb == .stop || isUndone else {
                 throw SupervisorError(
                     exitCode: SupervisorError.inUse,
                     "\(other.verb.rawValue) of \(names(other.positions)) goes on; try again when it is done")
@@ -105,7 +122,9 @@ extension Supervisor {
         }
         operations.removeAll { other in
             guard other.positions.contains(where: positions.contains) else { return false }
-            other.fail(SupervisorError.inUse, "a stop of \(names(positions)) came in between")
+            other.fail(SupervisorError.inUse, "a \(verb.rawValue) of \(names(positions)) came in between")
+            if let timer = other.timer { loop.cancel(timer) }
+            if other.goal == .rolled { cancelRolls(of: other.positions) }
             return true
         }
     }
@@ -135,13 +154,15 @@ extension Supervisor {
     func settleOperations() {
         operations.removeAll { operation in
             switch operation.goal {
-            case .down:
+            case .down, .rolled:
                 return false
             case .stopped:
                 guard operation.positions.allSatisfy({ cluster.members[$0].machine.state.isSettled }) else {
                     return false
                 }
                 operation.succeed("stopped: \(names(operation.positions))")
+            case .drained:
+                return settleDrain(operation)
             case .ready:
                 let lost = operation.positions.filter { isLost(cluster.members[$0].machine) }
                 if !lost.isEmpty {
@@ -160,7 +181,7 @@ extension Supervisor {
         }
     }
 
-    private func isLost(_ machine: InstanceMachine) -> Bool {
+    func isLost(_ machine: InstanceMachine) -> Bool {
         switch machine.state {
         case .failed, .crashLooping, .blocked, .stopped: true
         case .waiting, .starting, .recovering, .ready, .degraded, .backingOff, .draining, .stopping, .finished:

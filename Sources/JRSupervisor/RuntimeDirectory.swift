@@ -18,6 +18,8 @@ public struct RuntimeDirectory: Sendable, Equatable {
     public var lockFile: String { path + "/lock" }
     /// Holds where a client reaches the first distributor: `jr://127.0.0.1:5000`.
     public var urlFile: String { path + "/url" }
+    /// What runs now, kept for the way back: a folder an instance, in it one an incarnation.
+    var kept: String { path + "/kept" }
     public var logs: String { path + "/logs" }
     public var supervisorLog: String { logs + "/supervisor.log" }
     /// What happened to the instances, a JSON object a line.

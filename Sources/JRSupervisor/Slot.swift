@@ -15,6 +15,17 @@ final class Slot {
     /// Its death means that the program is to finish its work and leave.
     var lifeline: Descriptor?
     var ready: ReadyPipe?
+    /// The words on the life line that the process acts on; none before it is ready.
+    var words: Set<String> = []
+    var jobs: JobCounts?
+    /// What the present process was started from.
+    var launch: Launch?
+    /// The same of the last process that was ready.
+    var proven: Launch?
+    /// What is started in place of what the plan says now, after a roll that was taken back.
+    var fallback: Launch?
+    /// `7/7 in 16ms`, of the present process.
+    var recovered: String?
     /// Those of an earlier incarnation may be here for a while, until somebody who holds its pipe lets go.
     private var streams: [OutputStream] = []
     let sequences = SequenceNumbers()
@@ -30,7 +41,26 @@ final class Slot {
         if isPaused { stream.setPaused(true) }
     }
 
+    /// A new process is there, which has said nothing yet.
+    func forgetWhatWasSaid() {
+        words = []
+        jobs = nil
+        recovered = nil
+    }
+
+    /// Says a word to a program that understands it; false where there is none.
+    @discardableResult
+    func say(_ word: String) -> Bool {
+        guard let raw = lifeline?.raw, words.contains(word) || word == "unwatch" && words.contains("watch") else {
+            return false
+        }
+        // Not blocking: a program that is stopped reads nothing, and must not stop its supervisor.
+        _ = Array((word + "\n").utf8).withUnsafeBytes { IO.write(raw, $0) }
+        return true
+    }
+
     func hold(lifeline descriptor: consuming Descriptor) {
+        try? IO.setNonBlocking(descriptor.raw)
         lifeline = consume descriptor
     }
 
@@ -38,7 +68,7 @@ final class Slot {
     /// its supervisor died.
     func endLifeline() {
         guard let raw = lifeline?.raw else { return }
-        _ = Standard.write(raw, "leave\n")
+        _ = Array("leave\n".utf8).withUnsafeBytes { IO.write(raw, $0) }
         lifeline = nil
     }
 

@@ -32,8 +32,10 @@ extension Supervisor {
         }
     }
 
-    private func spawnProcess(_ position: Int, _ instance: Plan.Instance, _ incarnation: Int) throws -> ChildProcess {
+    private func spawnProcess(_ position: Int, _ planned: Plan.Instance, _ incarnation: Int) throws -> ChildProcess {
         let slot = slots[position]
+        var launch = slot.fallback ?? Launch(planned, incarnation: incarnation, runtime)
+        let instance = launch.instance
         let isOurs = instance.rank < 2
         let out = try PipeEnds()
         let err = try PipeEnds()
@@ -45,17 +47,25 @@ extension Supervisor {
         }
         var descriptors: [(child: Int32, parent: Int32)] = [(1, out.write.raw), (2, err.write.raw)]
         if isOurs { descriptors += [(3, ready.write.raw), (4, life.read.raw)] }
-        let start = Plan.Start(
+        var start = Plan.Start(
             incarnation: incarnation, readyDescriptor: isOurs ? 3 : nil, lifeDescriptor: isOurs ? 4 : nil,
             addresses: addresses())
-        let environment = plan.environment(of: position, start)
+        start.keptJobs = launch.jobs
+        let environment = plan.environment(of: instance, start)
         let searchPath = environment.first { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
-        let executable = try Executables.find(instance.arguments.first ?? "", searchPath: searchPath).get()
+        var executable =
+            try launch.executable
+            ?? Executables.find(instance.arguments.first ?? "", searchPath: searchPath).get()
+        if slot.fallback == nil { launch.keep(executable) }
+        // The kept file is what is executed: nobody can exchange it between here and there.
+        if let kept = launch.executable, slot.fallback != nil { executable = kept }
+        slot.launch = launch
         let request = SpawnRequest(
             executable: executable, arguments: instance.arguments, environment: environment,
             workingDirectory: instance.workingDirectory, descriptors: descriptors, newProcessGroup: true)
         // Everything that can fail comes before the process is there.
         slot.ready = nil
+        slot.forgetWhatWasSaid()
         if isOurs {
             slot.ready = try ReadyPipe(ready.read, loop) { [weak self] in self?.said($0, position, incarnation) }
         }
@@ -139,9 +149,20 @@ extension Supervisor {
     }
 
     private func said(_ line: ReadyLine, _ position: Int, _ incarnation: Int) {
-        if let port = line.port { slots[position].port = port }
-        if let recovered = line.recovered { note(position, "recovered \(recovered)") }
-        tell(.instance(position, .reported(line.report, incarnation: incarnation)))
+        guard cluster.members[position].machine.incarnation == incarnation else { return }
+        let slot = slots[position]
+        if let port = line.port { slot.port = port }
+        if !line.words.isEmpty { heard(words: line.words, of: position) }
+        if let recovered = line.recovered, line.report == .ready, slot.recovered == nil {
+            let machine = cluster.members[position].machine
+            let since = machine.diedAt ?? machine.startedAt ?? loop.now.instant
+            slot.recovered = "\(recovered) in \(Durations.format(loop.refreshNow().instant - since))"
+        }
+        if let jobs = line.jobs {
+            slot.jobs = jobs
+            countsTold(position)
+        }
+        if let report = line.report { tell(.instance(position, .reported(report, incarnation: incarnation))) }
     }
 
     /// Where the distributors listen, as far as it is known.

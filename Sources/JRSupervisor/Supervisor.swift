@@ -54,6 +54,10 @@ public final class Supervisor {
     var operations: [Operation] = []
     /// Children that are no instances.
     var guests: [ChildProcess] = []
+    var statusDesk = StatusDesk()
+    var rolls: [Roll] = []
+    var isLookingAtRolls = false
+    var rollsNeedLook = false
 
     private var startedAt = Instant.zero
     private var wasReady = false
@@ -92,6 +96,7 @@ public final class Supervisor {
         let record = runtime.readState()
         try endLeftovers(record)
         startedAt = loop.refreshNow().instant
+        try? Files.removeTree(runtime.kept)
         prepareSlots()
         var last: [String: Int] = [:]
         for instance in record?.instances ?? [] {
@@ -196,6 +201,8 @@ public final class Supervisor {
             slot.child?.signalGroup(signal.number)
         case .signalLeader(let signal):
             slot.child?.signal(signal.number)
+        case .say(let word):
+            slot.say(word)
         case .closeLifeline:
             slot.endLifeline()
         case .armTimer(let serial, let deadline):
@@ -216,7 +223,7 @@ public final class Supervisor {
     private func announce(_ change: Change, _ position: Int) {
         let name = plan.instances[position].name
         let text = text(of: change, position)
-        let isShown = change.to != .waiting && change.to != .starting
+        let isShown = change.to != .waiting && change.to != .starting && change.to != .recovering
         if isShown || isConsoleJSON { console.change(position, change, text: text) }
         let whole = "\(text) [\(change.from.rawValue) -> \(change.to.rawValue)]"
         slots[position].log.note(whole, incarnation: change.incarnation, time: timestamp())
@@ -225,20 +232,24 @@ public final class Supervisor {
         for operation in operations where operation.positions.contains(position) && isShown {
             operation.progress("\(name) \(text)")
         }
+        if change.to == .ready, change.from != .draining { slots[position].proved() }
         // A new start says anew where it listens only if it was free to choose.
         if change.to == .ready { writeURL() }
+        statusChanged()
     }
 
     private var isConsoleJSON: Bool { console.isJSON }
 
     private func text(of change: Change, _ position: Int) -> String {
         switch change.to {
+        case .ready where change.from == .draining: return "ready: \(change.cause)"
         case .ready:
             let machine = cluster.members[position].machine
             let port = slots[position].port.map { ", port \($0)" } ?? ""
             let time = machine.startedAt.map { ", in \(Durations.format(loop.now.instant - $0))" } ?? ""
             let pid = change.pid.map { ", pid \($0)" } ?? ""
-            return "ready\(pid)\(port), incarnation \(change.incarnation)\(time)"
+            let recovered = slots[position].recovered.map { $0.hasPrefix("0/0") ? "" : ", recovered \($0)" } ?? ""
+            return "ready\(pid)\(port), incarnation \(change.incarnation)\(time)\(recovered)"
         case .backingOff: return "died: \(change.cause)"
         case .crashLooping: return "crash loop: \(change.cause)"
         case .waiting, .starting, .recovering, .degraded, .blocked, .draining, .stopping, .stopped, .failed, .finished:
@@ -276,6 +287,7 @@ public final class Supervisor {
     /// Looks whether something that is waited for has come.
     private func lookAround() {
         settleOperations()
+        lookAtRolls()
         if cluster.goingDown != nil {
             if cluster.isSettled { end() }
             return
@@ -366,7 +378,9 @@ public final class Supervisor {
         note("all stopped")
         writeState()
         if hasURL { try? Files.remove(runtime.urlFile) }
+        try? Files.removeTree(runtime.kept)
         finishOperations()
+        endWatches()
         events.end()
         control?.close()
         flushAll()
@@ -397,23 +411,5 @@ public final class Supervisor {
             loop.cancel(timer)
             once(loop)
         }
-    }
-
-    // MARK: Status
-
-    var status: ClusterStatus {
-        let instances = plan.instances.indices.map { index in
-            let machine = cluster.members[index].machine
-            var status = InstanceStatus(
-                name: plan.instances[index].name, state: machine.state, cause: machine.cause,
-                incarnation: machine.incarnation, restarts: machine.restarts)
-            status.pid = machine.pid
-            status.port = slots[index].port ?? addresses()[plan.instances[index].entry.name]?.port
-            status.uptimeSeconds = machine.startedAt.map { (loop.now.instant - $0).seconds }
-            status.lastExit = machine.lastExitWords
-            status.log = slots[index].log.path
-            return status
-        }
-        return ClusterStatus(cluster: plan.manifest.name, supervisorPid: SystemProgram.pid, instances: instances)
     }
 }

@@ -5,10 +5,14 @@ import JRSystem
 public struct SupervisorError: Error, Sendable, Equatable, CustomStringConvertible {
     public static let unavailable: Int32 = 69
     public static let inputOutput: Int32 = 74
+    /// A roll was aborted.
+    public static let aborted: Int32 = 74
     public static let inUse: Int32 = 75
     public static let permission: Int32 = 77
     public static let configuration: Int32 = 78
     public static let noInput: Int32 = 66
+    /// As timeout(1).
+    public static let timeout: Int32 = 124
 
     public let exitCode: Int32
     public let message: String

@@ -46,7 +46,15 @@ let commandLine = CommandLineSpec(
             "check", "Read a manifest or Procfile and say everything that is wrong with it", arguments: [manifest]),
         VerbSpec(
             "status", "Show every instance; exit 0 all ready, 3 some not, 4 no supervisor here",
-            options: [.flag("json", "Show it as one JSON object"), .flag("no-color", "No colours")]),
+            options: [
+                .flag("watch", short: "w", "Show it again whenever it has changed, until Ctrl-C"),
+                .flag("json", "Show it as one JSON object; with --watch, one a line"), .flag("no-color", "No colours"),
+            ],
+            details: """
+                RUN, WAIT and SCHED are the jobs of a node that run, wait for a place, and are for a later time; MEM is
+                what its process has in RAM. An instance that is not ready, or has died before, has a line of its own
+                below the table.
+                """),
         VerbSpec(
             "logs", "Show the ends of log files",
             arguments: [.repeated("NAME", "Instances or entries; all without one")],
@@ -63,16 +71,38 @@ let commandLine = CommandLineSpec(
                 .option("lines", short: "n", value: "N", "How many events", default: "100"),
                 .flag("json", "Show every event as a JSON object"),
             ]),
-        VerbSpec("start", "Start what is stopped or failed, and wait until it is ready", arguments: [names]),
-        VerbSpec("stop", "Stop, with time for the work in progress, and wait", arguments: [names], options: [now]),
-        VerbSpec("restart", "Stop and start again, and wait until it is ready", arguments: [names], options: [now]),
+        VerbSpec(
+            "start", "Start what is stopped or failed, and wait until it is ready", arguments: [names],
+            options: [json]),
+        VerbSpec(
+            "stop", "Stop, with time for the work in progress, and wait", arguments: [names], options: [now, json]),
+        VerbSpec(
+            "restart", "Stop and start again, and wait until it is ready",
+            arguments: [.repeated("NAME", "Instances (worker.1) or entries (worker); all without one")],
+            options: [
+                .flag("rolling", "One after the other, the idle ones first, each ready before the next is touched"),
+                now, json,
+            ],
+            details: """
+                With --rolling the first that does not become ready ends it with exit 74: that instance goes back to
+                what ran before, the old executable and the old job files included, and the others stay as they are.
+                """),
+        VerbSpec(
+            "drain", "Let a node take no more jobs, and wait until none of its jobs runs", arguments: [names],
+            options: [json],
+            details: """
+                The node stays, and so do its jobs that wait or are scheduled; what comes meanwhile goes to other nodes.
+                `resume` undoes it. Exit 124 when jobs still run after the entry's "stop": {"drain": …}: it goes on
+                draining.
+                """),
+        VerbSpec("resume", "Let a node that was drained take jobs again", arguments: [names], options: [json]),
         VerbSpec(
             "kill", "Send a signal to a process; what dies of it is restarted like after any death",
             arguments: [
                 .required("NAME", "An instance or entry"),
                 .optional("SIGNAL", "Such as TERM, HUP or 9; KILL without it"),
-            ]),
-        VerbSpec("down", "Stop everything and the supervisor, and wait", options: [now]),
+            ], options: [json]),
+        VerbSpec("down", "Stop everything and the supervisor, and wait", options: [now, json]),
     ],
     options: [
         .option("runtime", value: "DIR", "The runtime directory, in place of the manifest's or the nearest .jr")
@@ -82,9 +112,12 @@ let commandLine = CommandLineSpec(
           jr-supervisor up                    start the cluster of cluster.json here
           jr-supervisor up --detach           the same in the background
           jr-supervisor logs worker -f        follow the logs of all workers
+          jr-supervisor status --watch        see what every instance does
+          jr-supervisor drain worker.1        let worker.1 take no more jobs
           jr-supervisor kill worker.1         see worker.1 come back
         """)
 
 private let manifest = ArgumentSpec.optional("MANIFEST", "cluster.json, a Procfile, or the directory with one")
 private let names = ArgumentSpec.repeated("NAME", "Instances (worker.1) or entries (worker)", atLeast: 1)
 private let now = OptionSpec.flag("now", "TERM now, without waiting for the work in progress")
+private let json = OptionSpec.flag("json", "Show progress and answer as JSON objects, one a line")

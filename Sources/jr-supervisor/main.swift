@@ -9,11 +9,11 @@ func run(_ command: ParsedCommand) throws -> Int32 {
     switch command.verb {
     case "up": try UpVerb(command).run()
     case "check": try check(command)
-    case "status": try StatusVerb.run(command)
+    case "status": try StatusVerb(command).run()
     case "exec": try ExecVerb(command).run()
     case "events": try EventsVerb(command).run()
     case "logs": try LogsVerb(command).run()
-    case "start", "stop", "restart", "kill", "down": try OperationVerb.run(command)
+    case "start", "stop", "restart", "drain", "resume", "kill", "down": try OperationVerb.run(command)
     default: preconditionFailure("the table has a verb that nobody runs: \(command.verb ?? "none")")
     }
 }

@@ -28,7 +28,7 @@ struct Bench {
             case .spawn where spawns:
                 nextPid += 1
                 all += tell(.spawned(pid: nextPid))
-            case .spawn, .signalGroup, .signalLeader, .closeLifeline, .announce:
+            case .spawn, .signalGroup, .signalLeader, .say, .closeLifeline, .announce:
                 break
             }
         }
@@ -122,6 +122,9 @@ struct InstanceMachineTests {
             ("stop requested, kill", .stopRequested(.kill)),
             ("restart requested, drain", .restartRequested(.drain)),
             ("signal requested", .signalRequested(.hangUp)),
+            ("drain requested", .drainRequested(.keepingReady)),
+            ("drain requested, finishing", .drainRequested(.finishingReady)),
+            ("resume requested", .resumeRequested),
             ("dependencies ready", .dependenciesReady),
             ("spawned", .spawned(pid: 999)),
             ("spawn failed for good", .spawnFailed(reason: "no such file", permanent: true)),
@@ -130,6 +133,7 @@ struct InstanceMachineTests {
             ("reported recovering", .reported(.recovering, incarnation: number)),
             ("reported ready", .reported(.ready, incarnation: number)),
             ("reported degraded", .reported(.degraded("slow disk"), incarnation: number)),
+            ("reported drained", .reported(.drained(Holdings(waiting: 2)), incarnation: number)),
             ("exited 0", .exited(.code(0), groupIsEmpty: true, incarnation: number)),
             ("exited 7", .exited(.code(7), groupIsEmpty: true, incarnation: number)),
             ("exited 7, group not empty", .exited(.code(7), groupIsEmpty: false, incarnation: number)),
@@ -144,6 +148,7 @@ struct InstanceMachineTests {
         case .spawn(let incarnation): "spawn \(incarnation)"
         case .signalGroup(let signal): "\(signal) to group"
         case .signalLeader(let signal): "\(signal) to leader"
+        case .say(let word): "say '\(word)'"
         case .closeLifeline: "close life line"
         case .armTimer(_, let at): "wait \(Durations.format(at - now))"
         case .disarmTimer: "disarm"
@@ -164,6 +169,16 @@ struct InstanceMachineTests {
                 let done = actions.map { InstanceMachineTests.words($0, at: copy.now) }.joined(separator: ", ")
                 lines.append("\(name): \(copy.machine.state.rawValue)\(done.isEmpty ? "" : "; " + done)")
             }
+        }
+        // A state of its own to look at, though it has the name of another.
+        var paused = Bench.inState(.ready)
+        paused.tell(.drainRequested(.keepingReady))
+        lines.append("# draining, to resume")
+        for (name, event) in InstanceMachineTests.events(paused) {
+            var copy = paused
+            let actions = copy.tell(event, spawns: false)
+            let done = actions.map { InstanceMachineTests.words($0, at: copy.now) }.joined(separator: ", ")
+            lines.append("\(name): \(copy.machine.state.rawValue)\(done.isEmpty ? "" : "; " + done)")
         }
         let text = lines.joined(separator: "\n")
         #expect(Corpus.expected("supervision/instance_machine.txt", found: text) == text)
@@ -404,6 +419,56 @@ struct InstanceMachineTests {
         #expect(bench.tell(.stopRequested(.kill)).contains(.signalGroup(.kill)))
     }
 
+    @Test("a drain ends when the process says so, a resume undoes it, and a stop, a restart or a start end it too")
+    func drain() {
+        var bench = Bench.inState(.ready)
+        #expect(bench.tell(.drainRequested(.keepingReady)).contains(.say("drain")))
+        #expect(bench.machine.state == .draining && bench.machine.isPaused)
+        #expect(bench.machine.drainedHoldings == nil)
+        bench.report(.drained(Holdings(waiting: 2, scheduled: 1)))
+        #expect(bench.machine.drainedHoldings == Holdings(waiting: 2, scheduled: 1))
+        #expect(bench.machine.cause.contains("2 waiting jobs, 1 scheduled job"))
+        #expect(bench.fire() != nil, "its health goes on to be measured")
+        #expect(bench.machine.state == .draining)
+        #expect(bench.tell(.drainRequested(.finishingReady)) == [.say("finish")])
+        #expect(bench.machine.drainedHoldings == nil)
+
+        var resumed = bench
+        #expect(resumed.tell(.resumeRequested).contains(.say("resume")))
+        #expect(resumed.machine.state == .ready)
+        var started = bench
+        #expect(started.tell(.startRequested).contains(.say("resume")))
+        #expect(started.machine.state == .ready)
+        var restarted = bench
+        #expect(restarted.tell(.restartRequested(.drain)).contains(.closeLifeline))
+        restarted.exit(.code(0))
+        restarted.report(.ready)
+        #expect(restarted.machine.state == .ready)
+        #expect(bench.tell(.stopRequested(.drain)).contains(.closeLifeline))
+        #expect(!bench.machine.isPaused)
+        #expect(bench.fire() == .seconds(30 as Int64))
+        #expect(bench.machine.state == .stopping)
+    }
+
+    @Test("a drain outlasts the process: its successor is drained as soon as it is ready, until somebody resumes it")
+    func drainOutlasts() {
+        var bench = Bench.inState(.ready)
+        bench.tell(.drainRequested(.finishingReady))
+        bench.report(.drained(Holdings()))
+        bench.exit(.signal(.kill, coreDumped: false))
+        #expect(bench.machine.incarnation == 2 && bench.machine.drainedHoldings == nil)
+        bench.report(.ready)
+        #expect(bench.actions.contains(.say("finish")))
+        #expect(bench.machine.isPaused)
+        bench.report(.drained(Holdings()))
+        #expect(bench.machine.drainedHoldings == Holdings())
+        bench.tell(.resumeRequested)
+        bench.exit(.code(1))
+        bench.report(.ready)
+        #expect(bench.machine.state == .ready || bench.machine.state == .backingOff)
+        #expect(!bench.machine.isPaused)
+    }
+
     @Test("a signal that an operator asked for is named as such and the death is restarted like any other")
     func drill() {
         var bench = Bench.inState(.ready)
@@ -431,7 +496,8 @@ struct InstanceMachineTests {
             #expect((machine.pid != nil) == machine.state.hasProcess, note)
             #expect(machine.incarnation >= lastIncarnation, note)
             let needsTimer = [.starting, .backingOff, .crashLooping, .draining, .stopping].contains(machine.state)
-            #expect(!needsTimer || bench.timer != nil, note)
+            #expect(machine.drainedHoldings == nil || machine.wantedDrain != nil, note)
+            #expect(machine.isPaused || !needsTimer || bench.timer != nil, note)
             lastIncarnation = machine.incarnation
         }
     }

@@ -92,11 +92,25 @@ struct ReadyLineTests {
     @Test("the lines that are understood")
     func lines() {
         #expect(ReadyLine("READY=1") == ReadyLine(.ready))
+        #expect(ReadyLine("READY=1 words=drain,resume")?.words == ["drain", "resume"])
+        #expect(
+            ReadyLine("DRAINED=1 waiting=2 scheduled=3 failed=x")
+                == ReadyLine(.drained(Holdings(waiting: 2, scheduled: 3))))
+        let jobs = ReadyLine("JOBS=1 running=1 waiting=2 scheduled=3 stored=7")
+        #expect(jobs?.report == nil)
+        #expect(jobs?.jobs == JobCounts(running: 1, waiting: 2, scheduled: 3, stored: 7))
         #expect(
             ReadyLine("READY=1 port=5012 recovered=7/7 other=x") == ReadyLine(.ready, port: 5012, recovered: "7/7"))
         #expect(ReadyLine("RECOVERING=1") == ReadyLine(.recovering))
         #expect(ReadyLine("DEGRADED=1 reason=no distributor yet") == ReadyLine(.degraded("no distributor yet")))
         #expect(ReadyLine("DEGRADED=1") == ReadyLine(.degraded("it said so")))
+    }
+
+    @Test("one that has not taken over all jobs of its predecessor is not ready, though it says so")
+    func incomplete() {
+        #expect(ReadyLine("READY=1 recovered=5/7") == ReadyLine(.recovering, recovered: "5/7"))
+        #expect(ReadyLine("READY=1 recovered=0/0")?.report == .ready)
+        #expect(ReadyLine("READY=1 recovered=all")?.report == .ready)
     }
 
     @Test("anything else says nothing", arguments: ["", "ready", "READY=0", "READY", "READY=", "=1", "port=5", "   "])
