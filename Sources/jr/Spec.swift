@@ -6,7 +6,7 @@ enum Spec {
 
     static let jr = CommandLineSpec(
         program: "jr", version: "0.1.0", summary: "Enqueue jobs, look at them and change them",
-        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats],
+        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats, Bench.spec],
         options: [
             .option(
                 "url", value: "URL",

@@ -5,6 +5,9 @@ import JobReactor
 
 SystemProgram.ignoreBrokenPipes()
 let environment = SystemProgram.environment
+if CommandLine.arguments.dropFirst().first == BenchNode.word {
+    BenchNode.run(Array(CommandLine.arguments.dropFirst(2)))
+}
 do throws(UsageError) {
     switch try Spec.jr.parse(Array(CommandLine.arguments.dropFirst()), environment: environment) {
     case .answer(let text):
@@ -21,6 +24,7 @@ func run(_ command: ParsedCommand) throws(UsageError) {
     let verb = command.verb ?? ""
     if verb == "enqueue" { try checkEnqueue(command) }
     if verb == "destroy" { try Change.check(command) }
+    if verb == "bench" { try Bench.run(command) }
     let session: Session
     do throws(ClusterURL.Problem) {
         session = Session(to: try ClusterURL.find(option: command.value("url"), environment: environment))
