@@ -38,10 +38,12 @@ public struct JournalRefusal: Error, Sendable, Equatable, CustomStringConvertibl
         }
     }
 
-    public var mend: String {
+    /// What a person can do, in a store in this directory.
+    public func mend(_ directory: String) -> String {
         switch reason {
         case .damaged, .missing:
-            "Put the directory back from a copy, or move it away to start without its jobs."
+            "Put the directory back from a copy; or 'jr journal salvage \(directory) --to NEWDIR' saves what is whole;"
+                + " or move it away to start without its jobs."
         case .foreign:
             "Put back the file that belongs here, or move the directory away to start without its jobs."
         case .newerVersion:

@@ -20,6 +20,7 @@ public final class JournalStorage: JobStorage {
     private var mailbox: Monitor<WriterMailbox>?
     private var marks: RunningMarks?
     private var isCommitting = false
+    private var observer: ((Loop, StorageEvent) -> Void)?
 
     /// - Parameters:
     ///   - directory: made with mode 0700 if it is missing; refused if others than its owner may enter it.
@@ -41,6 +42,8 @@ public final class JournalStorage: JobStorage {
         // The thread ends as in a crash; whoever wanted a good end has called `close`.
         mailbox?.update { $0.isAbandoned = true }
     }
+
+    public func observe(_ body: @escaping (Loop, StorageEvent) -> Void) { observer = body }
 
     public func open(on loop: Loop, _ done: @escaping (Loop, Result<StorageContents, StorageError>) -> Void) {
         precondition(mailbox == nil, "JournalStorage: opened twice")
@@ -65,7 +68,9 @@ public final class JournalStorage: JobStorage {
         let opening = StoreOpening(directory: directory, sync: sync, sizes: sizes, policy: policy)
         // The answer goes by the mailbox and not with the thread, which would keep it, and so this storage, for ever.
         mailbox.update { $0.open = answer }
-        let thread = WriterThread(mailbox: mailbox, reactor: loop.reactor)
+        let tell = LoopBound(
+            { [weak self] (loop: Loop, event: StorageEvent) -> Void in self?.observer?(loop, event) }, loop)
+        let thread = WriterThread(mailbox: mailbox, reactor: loop.reactor, tell: tell)
         do {
             try Threads.start(name: "jr-journal") { thread.run(opening) }
         } catch {
@@ -99,6 +104,7 @@ public final class JournalStorage: JobStorage {
         }
         self.mailbox = nil
         marks = nil
+        observer = nil
         let answer = LoopBound(done, loop)
         mailbox.updateForOne { $0.close = answer }
     }
@@ -138,11 +144,17 @@ struct WriterThread: Sendable {
 
     let mailbox: Monitor<WriterMailbox>
     let reactor: Reactor
+    let tell: LoopBound<(Loop, StorageEvent) -> Void>
 
     func run(_ opening: StoreOpening) {
         guard let store = open(opening) else { return }
         var mayCompact = true
-        while work(on: store, &mayCompact) {}
+        var told: StorageError?
+        while work(on: store, &mayCompact) {
+            guard store.spaceTrouble != told else { continue }
+            told = store.spaceTrouble
+            if let told { reactor.execute { tell.open($0)($0, .trouble(told)) } }
+        }
     }
 
     private func open(_ start: StoreOpening) -> JournalStore? {

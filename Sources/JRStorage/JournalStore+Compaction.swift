@@ -30,13 +30,19 @@ extension JournalStore {
                 cleaning = nil
                 try cleanOnFullDisk(segment, liveBytes: liveBytes)
             case .clean(let segment, _):
-                return try clean(segment)
+                let hasMore = try clean(segment)
+                noteCompaction(nil)
+                return hasMore
             }
+            noteCompaction(nil)
             return true
         } catch {
-            // Without room there will be another try after the next commit; every other error is kept by whom it hit.
-            if error.code == .full { isFull = true }
-            if error.code == .corrupt { compactionTrouble = error }
+            // There will be another try after the next commit, unless the store failed or the segment is damaged.
+            switch error.code {
+            case .full: isFull = true
+            case .corrupt: compactionTrouble = error
+            default: noteCompaction(.notGivenBack(error, directory: directory.path))
+            }
             return false
         }
     }
@@ -58,7 +64,7 @@ extension JournalStore {
         guard current.cleaner.isDone else { return true }
         // Every live record was seen, so that the segment is dead now, or the journal's index and its file differ.
         if case .clean(segment, _) = writer.compactionStep(policy, isFull: isFull) {
-            throw .corrupt(
+            throw .cannotGiveBack(
                 JournalRefusal(.damaged("records are missing"), file: JournalFormat.segmentName(segment)),
                 directory: directory.path)
         }
@@ -98,7 +104,7 @@ extension JournalStore {
             try current.cleaner.take(bytes)
             while let put = try current.cleaner.next() { puts.append(put) }
         } catch {
-            throw .corrupt(error, directory: directory.path)
+            throw .cannotGiveBack(error, directory: directory.path)
         }
         return puts
     }

@@ -28,6 +28,13 @@ final class JournalStore {
     var writtenSinceSlice = 0
     /// An old segment turned out to be damaged. It is kept, and so are all after it.
     var compactionTrouble: StorageError?
+    /// Why space was not given back when it was last tried, unless for want of room; tried again with the next commit.
+    private(set) var compactionFailure: StorageError?
+
+    /// What a person should know of giving space back: the same until it is another thing.
+    var spaceTrouble: StorageError? { failure == nil ? compactionTrouble ?? compactionFailure : nil }
+
+    func noteCompaction(_ error: StorageError?) { compactionFailure = error }
 
     /// Takes over what ``StoreOpening`` has made ready: an open segment, durable as far as it goes.
     init(

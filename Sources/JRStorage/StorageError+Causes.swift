@@ -38,7 +38,27 @@ extension StorageError {
         return StorageError(
             .corrupt,
             what: "the journal '\(directory)/\(refusal.file)' is refused at \(place), with \(refusal.recordsKnown) jobs"
-                + " read before it", why: refusal.why, mend: "\(refusal.mend) Nothing was changed.")
+                + " read before it", why: refusal.why, mend: "\(refusal.mend(directory)) Nothing was changed.")
+    }
+
+    /// An old segment that was found damaged while the store is open: what is in memory is whole, and can be saved.
+    static func cannotGiveBack(_ refusal: JournalRefusal, directory: String) -> StorageError {
+        StorageError(
+            .corrupt,
+            what: "the journal '\(directory)/\(refusal.file)' is damaged at byte \(refusal.offset), after sequence"
+                + " \(refusal.sequence)",
+            why: refusal.why,
+            mend: "Jobs are stored and run as before, but this file and all after it stay, and the next start will"
+                + " refuse them. Let the jobs end before you stop the node; 'jr journal verify \(directory)' says what"
+                + " is damaged, and 'jr journal salvage' saves the rest.")
+    }
+
+    /// An old segment could not be read or a new one not be begun, for now.
+    static func notGivenBack(_ error: StorageError, directory: String) -> StorageError {
+        StorageError(
+            error.code, what: "the journal in '\(directory)' could not give back space it does not need",
+            why: error.why,
+            mend: "Jobs are stored and run as before, and it is tried again; until then it grows.")
     }
 
     static func unreadable(_ id: JobID, file: String, directory: String) -> StorageError {

@@ -77,6 +77,8 @@ public enum StorageEvent: Sendable, Equatable {
     case lost(StorageError)
     /// It will never store anything again, and the process should end.
     case failed(StorageError)
+    /// It stores as before, but something of it needs a person. Told once for each such thing.
+    case trouble(StorageError)
 }
 
 /// Where a node keeps its jobs: written during life, read only at the start.

@@ -106,6 +106,42 @@ struct SpaceTests {
         #expect(Files.exists(oldest))
     }
 
+    @Test("whoever owns a storage is told once of an old segment that is damaged, and how to mend it")
+    func told() async throws {
+        let path = path
+        let driver = try await StorageDriver {
+            JournalStorage(StoreDirectory(path), sync: .never, sizes: Self.sizes, policy: Self.policy)
+        }
+        defer { driver.stop() }
+        _ = try await driver.open().get()
+        let heard = Monitor<[StorageEvent]>([])
+        await driver.marks { $0.observe { _, event in heard.update { $0.append(event) } } }
+        try await driver.commit([.put(job(100_000))])
+        let file = try Files.open(path + "/" + JournalFormat.segmentName(1), .readWrite)
+        try Files.writeAll(file.raw, [0xEE][...], at: 120)
+        var number = 0
+        while heard.withLock({ $0.isEmpty }), number < 20_000 {
+            try await driver.commit([.put(job(number, bytes: 500))])
+            if number >= 2 { try await driver.commit([.remove(id(number - 2))]) }
+            number += 1
+        }
+        for number in number..<number + 500 { try await driver.commit([.put(job(number, bytes: 500))]) }
+        await driver.close()
+        let events = heard.withLock { $0 }
+        guard case .trouble(let error)? = events.first else {
+            Issue.record("heard \(events)")
+            return
+        }
+        #expect(events.count == 1)
+        let wanted = """
+            the journal '\(path)/00000000000000000001.seg' is damaged at byte 64, after sequence 0: the frame's checksum \
+            does not match. Jobs are stored and run as before, but this file and all after it stay, and the next start \
+            will refuse them. Let the jobs end before you stop the node; 'jr journal verify \(path)' says what is \
+            damaged, and 'jr journal salvage' saves the rest. [storage_corrupt]
+            """
+        #expect("\(error)" == wanted)
+    }
+
     // MARK: A full disk
 
     @Test("without room for the reserve a store opens, and takes ends but no new jobs")

@@ -209,6 +209,8 @@ final class NodeShell: PeerLinkOwner {
             engine.storageLost()
         case .failed(let error):
             observe(.failed(JobReactorError(error)))
+        case .trouble(let error):
+            log(.error, "\(error)")
         }
         planTurn()
     }
