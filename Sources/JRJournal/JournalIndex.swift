@@ -45,7 +45,7 @@ struct JournalIndex: Sendable {
                 record.key,
                 Place(
                     order: record.order, sequence: record.sequence, segment: UInt32(record.segment),
-                    bytes: UInt32(clamping: record.value.count + JournalRecord.putBytes)))
+                    bytes: UInt32(clamping: record.place.count + JournalRecord.putBytes)))
         }
     }
 

@@ -21,7 +21,9 @@ public struct JournalRecovery: Sendable {
 
     private var live = LiveRecords()
     private var position = 0
+    private let keepsBytes: Bool
     private var segmentBytes: [Int] = []
+    private var kept: [[UInt8]] = []
     private var lastSequence: UInt64 = 0
     private var recordsRead = 0
     private var tail: RecoveredTail?
@@ -32,9 +34,12 @@ public struct JournalRecovery: Sendable {
     ///     that records at the journal's end may be missing.
     ///   - names: the names of the directory's files, in any order; what is no segment is ignored.
     ///   - lastHeader: at least the first 64 bytes of the segment with the highest name; empty if there is none.
+    ///   - keepsBytes: whether the segments stay in memory, for ``RecoveredJournal/value(of:)``. Otherwise the places
+    ///     of the records are all that is known in the end.
     public init(
-        meta: [UInt8], witness: [UInt8]?, names: [String], lastHeader: ArraySlice<UInt8>
+        meta: [UInt8], witness: [UInt8]?, names: [String], lastHeader: ArraySlice<UInt8>, keepsBytes: Bool = true
     ) throws(JournalRefusal) {
+        self.keepsBytes = keepsBytes
         self.meta = try Self.meta(meta)
         self.witness = try Self.witness(witness, identity: self.meta.identity)
         let segments = names.compactMap { JournalFormat.firstSequence(ofSegment: $0) }.sorted()
@@ -72,6 +77,7 @@ public struct JournalRecovery: Sendable {
         lastSequence = name - 1
         try readFrames(SegmentScan(bytes[...], header: header))
         segmentBytes.append(bytes.count)
+        if keepsBytes { kept.append(bytes) }
         position += 1
     }
 
@@ -86,8 +92,8 @@ public struct JournalRecovery: Sendable {
         }
         return RecoveredJournal(
             identity: meta.identity, witness: witness, segments: neededSegments, segmentBytes: segmentBytes,
-            leftovers: leftoverSegments, records: live.inOrder(), lastSequence: lastSequence,
-            recordsRead: recordsRead, tail: tail)
+            leftovers: leftoverSegments, records: live.takeInOrder(), lastSequence: lastSequence,
+            recordsRead: recordsRead, tail: tail, bytes: kept)
     }
 
     private mutating func readFrames(_ start: SegmentScan) throws(JournalRefusal) {
@@ -138,7 +144,10 @@ public struct JournalRecovery: Sendable {
             guard age < sequence else {
                 throw refusal(.damaged(FrameDamage.content.words), at: frame.offset)
             }
-            live.put(key, order: sequence - age, sequence: sequence, segment: position, value: value)
+            live.put(
+                RecoveredRecord(
+                    key: key, order: sequence - age, sequence: sequence, segment: position,
+                    place: value.startIndex..<value.endIndex))
         case .remove(let key):
             live.remove(key)
         case .seal(let summary), .close(let summary):

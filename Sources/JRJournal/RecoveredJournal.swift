@@ -81,6 +81,11 @@ public struct RecoveredJournal: Sendable {
     public let recordsRead: Int
     /// The end of the last segment; nil for a store without segments.
     public let tail: RecoveredTail?
+    /// The segments that were read, whole; empty if they were not to be kept.
+    let bytes: [[UInt8]]
+
+    /// A live record's bytes, where they lie. Only of a recovery that was to keep them.
+    public func value(of record: RecoveredRecord) -> ArraySlice<UInt8> { bytes[record.segment][record.place] }
 
     /// Whether the last segment needs no rewriting: its end was seen on the disk by the process that wrote it.
     ///

@@ -71,7 +71,7 @@ struct StoreOpening {
         for found in recovered.records {
             let id = JobID(found.key)
             do {
-                let record = try JobRecord(decoding: found.value[...])
+                let record = try JobRecord(decoding: recovered.value(of: found))
                 guard record.id == id else { throw UnpackError.outOfRange(offset: 0) }
                 jobs.append(RecoveredJob(record: record, wasRunning: running.contains(id)))
             } catch {

@@ -129,5 +129,7 @@ extension JournalWriter {
 
 extension RecoveredJournal {
     /// Keys' numbers and values, in order.
-    var contents: [String] { records.map { "\($0.key.low)=\(String(decoding: $0.value, as: UTF8.self))" } }
+    var contents: [String] { records.map { "\($0.key.low)=\(String(decoding: value(of: $0), as: UTF8.self))" } }
+
+    var values: [[UInt8]] { records.map { Array(value(of: $0)) } }
 }
