@@ -40,7 +40,7 @@ let shells: [Target] = [
     .target(name: "CJRLinux"),
     library("JRSystem", ["CJRLinux", "JRBase"]),
     library("JRReactor", ["JRSystem", "JRBase"]),
-    library("JRStorage", ["JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
+    library("JRStorage", ["JRCore", "JRWire", "JRJSON", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
     library(
         "JobReactor", ["JRCore", "JRWire", "JRJSON", "JRSettings", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
     library("JobReactorTesting", ["JobReactor", "JRCore"]),
@@ -48,7 +48,12 @@ let shells: [Target] = [
 ]
 
 let programs: [Target] = [
-    program("jr", ["JobReactor", "JRCommandLine", "JRJSON", "JRCore", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
+    program(
+        "jr",
+        [
+            "JobReactor", "JRStorage", "JRCommandLine", "JRJSON", "JRCore", "JRWire", "JRReactor", "JRSystem",
+            "JRBase",
+        ]),
     // Compiled job files are loaded into jr-node and call the library inside it: the executable must export its
     // symbols.
     program(
@@ -78,7 +83,7 @@ let testTargets: [Target] = [
     tests("JRReactorTests", ["TestSupport", "JRReactor", "JRSystem", "JRBase"]),
     tests(
         "JRStorageTests",
-        ["TestSupport", "JRStorage", "JRCore", "JRWire", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
+        ["TestSupport", "JRStorage", "JRCore", "JRWire", "JRJSON", "JRJournal", "JRReactor", "JRSystem", "JRBase"]),
     tests(
         "JobReactorTests",
         ["TestSupport", "JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),

@@ -40,6 +40,17 @@ final class RunningMarks: @unchecked Sendable {
 
     private static let none = JobID(high: 0, low: 0)
 
+    /// The ids that a file of marks holds, read and not mapped: little endian words, as they are in memory.
+    static func ids(in file: [UInt8]) -> Set<JobID> {
+        var reader = ByteReader(file)
+        var ids: Set<JobID> = []
+        while let high = try? reader.littleEndian(UInt64.self), let low = try? reader.littleEndian(UInt64.self) {
+            ids.insert(JobID(high: high, low: low))
+        }
+        ids.remove(none)
+        return ids
+    }
+
     /// Forgets the inherited marks of jobs that are not stored any more.
     func keepInherited(where isStored: (JobID) -> Bool) {
         for id in inherited where !isStored(id) { unmark(id) }

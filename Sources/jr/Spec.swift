@@ -6,7 +6,7 @@ enum Spec {
 
     static let jr = CommandLineSpec(
         program: "jr", version: "0.1.0", summary: "Enqueue jobs, look at them and change them",
-        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats, Bench.spec],
+        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats, journal, Bench.spec],
         options: [
             .option(
                 "url", value: "URL",
@@ -99,4 +99,41 @@ enum Spec {
 
     private static let nodes = VerbSpec("nodes", "List the connected nodes and the jobs they know", options: [json])
     private static let stats = VerbSpec("stats", "Show counts of the distributor and its nodes", options: [json])
+
+    private static let journal = VerbSpec(
+        "journal", "Look into a node's journal, save what is whole of it, move its jobs",
+        arguments: [
+            .required("ACTION", "What to do", choices: Journal.actions),
+            .required("PLACE", "The journal's directory; or a Redis server (export), or a file (import)"),
+        ],
+        options: [
+            .option("to", value: "PLACE", "Where to: a new directory, a file, or a storage; as the action says"),
+            .option("node", value: "NODE", "Whose jobs, where PLACE is a Redis server"),
+            .flag("skip-existing", "import: leave jobs alone that are there already"),
+            .flag("records", "dump: every record that is there, not only live jobs"),
+            .flag("json", "verify, salvage: print JSON, a line for each thing"),
+        ],
+        details: """
+            verify DIR: reads everything and changes nothing, also while a node has
+            it open. Says what is in each file, and of each damage where it is.
+
+            dump DIR: each job as a line of JSON; with --records each record.
+
+            salvage DIR --to NEWDIR: a new journal of all that is whole in a damaged
+            one, and what is missing in it. The old one is not changed.
+
+            export PLACE [--to FILE]: all jobs as lines of JSON, with every field.
+            import FILE --to PLACE: puts them into another storage, as they are.
+            The storage may not be open elsewhere. PLACE is a directory, or
+            redis://HOST:PORT/DB with --node.
+
+            time DIR: opens it as a node does and says how long that took.
+
+              jr journal export .jr/store/worker.1 --to jobs.jsonl
+              jr journal import jobs.jsonl --to redis://localhost --node worker_2
+
+            Exit codes: 0 done; 65 damaged, or a line that is wrong; 66 no journal
+            or file there; 69 no Redis server; 74 reading or writing failed; 75 in
+            use by another process; 77 not permitted.
+            """)
 }

@@ -25,6 +25,7 @@ func run(_ command: ParsedCommand) throws(UsageError) {
     if verb == "enqueue" { try checkEnqueue(command) }
     if verb == "destroy" { try Change.check(command) }
     if verb == "bench" { try Bench.run(command) }
+    if verb == "journal" { try Journal.run(command) }
     let session: Session
     do throws(ClusterURL.Problem) {
         session = Session(to: try ClusterURL.find(option: command.value("url"), environment: environment))

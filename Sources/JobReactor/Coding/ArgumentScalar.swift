@@ -216,32 +216,3 @@ extension JobArguments: ArgumentScalar {
 
     func argument(at depth: Int) throws(CodingProblem) -> Value { try Value.map(values).argument(at: depth) }
 }
-
-extension Base64 {
-    /// The bytes of a text as ``text(_:)`` writes it, with padding; nil for any other.
-    static func bytes(_ text: String) -> [UInt8]? {
-        let digits = text.utf8
-        guard digits.count % 4 == 0 else { return nil }
-        let padding = digits.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits.count / 4 * 3)
-        var word: UInt32 = 0
-        for (index, digit) in digits.dropLast(padding).enumerated() {
-            guard let number = number(digit) else { return nil }
-            word = word << 6 | number
-            if index % 4 > 0 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(6 - index % 4 * 2))) }
-        }
-        return bytes
-    }
-
-    private static func number(_ digit: UInt8) -> UInt32? {
-        switch digit {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(digit - UInt8(ascii: "A"))
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(digit - UInt8(ascii: "a")) + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(digit - UInt8(ascii: "0")) + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
-    }
-}

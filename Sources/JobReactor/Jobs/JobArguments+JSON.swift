@@ -56,24 +56,3 @@ extension Value {
         }
     }
 }
-
-/// RFC 4648, with padding.
-enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func text(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word: UInt32 = 0
-            for byte in group { word = word << 8 | UInt32(byte) }
-            word <<= UInt32(8 * (3 - group.count))
-            for digit in 0..<4 {
-                text.append(
-                    digit <= group.count ? alphabet[Int(word >> UInt32(18 - 6 * digit) & 0x3F)] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-}
