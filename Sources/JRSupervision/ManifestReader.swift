@@ -107,13 +107,16 @@ private struct ManifestDraft {
 
     private mutating func distributor(_ member: LocatedJSON.Member, _ reader: inout ObjectReader) {
         let isInsecure = reader.bool("insecure") ?? false
-        let listen = address("listen", isInsecure: isInsecure, &reader) ?? ListenAddress(host: "127.0.0.1", port: 5000)
+        let named = address("listen", isInsecure: isInsecure, &reader)
+        let listen = named ?? ListenAddress(host: "127.0.0.1", port: 5000)
         let http = address("http", isInsecure: isInsecure, &reader)
         if http != nil {
             reader.complain(
                 "\(reader.name("http")): this version serves no HTTP page yet; remove the key", atKey: "http")
         }
-        if let value = reader.value("listen") ?? reader.members.first?.value, listen.port != 0 {
+        // One that was refused is not also in the way of others.
+        let isKnown = named != nil || !reader.has("listen")
+        if isKnown, let value = reader.value("listen") ?? reader.members.first?.value, listen.port != 0 {
             if let other = listens.first(where: { $0.address.port == listen.port && $0.address.host == listen.host }) {
                 reader.complain("\(reader.name("listen")) is \(listen), which \(other.path) has already", at: value)
             }

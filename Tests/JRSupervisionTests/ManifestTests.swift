@@ -9,7 +9,7 @@ struct ManifestTests {
 
     @Test("the corpus is there")
     func corpus() {
-        #expect(ManifestTests.wrong.count >= 25)
+        #expect(ManifestTests.wrong.count >= 60)
         #expect(ManifestTests.good.count >= 4)
     }
 
