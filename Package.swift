@@ -44,7 +44,7 @@ let shells: [Target] = [
     library(
         "JobReactor", ["JRCore", "JRWire", "JRJSON", "JRSettings", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
     library("JobReactorTesting", ["JobReactor", "JRCore"]),
-    library("JRSupervisor", ["JRSupervision", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
+    library("JRSupervisor", ["JRSupervision", "JRJSON", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
 ]
 
 let programs: [Target] = [

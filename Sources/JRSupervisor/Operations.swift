@@ -7,7 +7,7 @@ import JRSystem
 /// What a client may ask for.
 enum Verb: String, CaseIterable {
     case status, start, stop, restart, drain, resume, kill, down
-    case events
+    case events, why, wait
 }
 
 /// A request that is answered when what it asked for has come true, or cannot any more.
@@ -47,6 +47,16 @@ extension Supervisor {
         case .events:
             let after = request["after"]?.int.flatMap { Int(exactly: $0) } ?? events.lastSequence
             events.tell(client, after: after, follows: request["follow"]?.bool == true)
+        case .why, .wait:
+            do throws(SupervisorError) {
+                if verb == .wait {
+                    try beginWait(request, client)
+                } else {
+                    client.succeed(explain(try positions(request)))
+                }
+            } catch {
+                client.fail(error.exitCode, error.message)
+            }
         case .down:
             let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
             operations.append(Operation(.down, .down, Array(plan.instances.indices), client))
@@ -62,7 +72,7 @@ extension Supervisor {
         }
     }
 
-    private func positions(_ request: JSON, orAll: Bool) throws(SupervisorError) -> [Int] {
+    func positions(_ request: JSON, orAll: Bool = false) throws(SupervisorError) -> [Int] {
         if orAll, request["names"]?.array?.isEmpty == true { return Array(plan.instances.indices) }
         var found: [Int] = []
         for name in request["names"]?.array?.compactMap(\.string) ?? [] {
@@ -106,7 +116,7 @@ extension Supervisor {
         case .restart: tell(.restartRequested(positions, urgency))
         case .drain: beginDrain(operation)
         case .resume: tell(.resumeRequested(positions))
-        case .status, .kill, .down, .events: break
+        case .status, .kill, .down, .events, .why, .wait: break
         }
     }
 

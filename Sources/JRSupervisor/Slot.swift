@@ -9,6 +9,10 @@ final class Slot {
     /// The process of the present incarnation; kept after its end until its group is empty.
     var child: ChildProcess?
     var startTime: UInt64?
+    /// When its state became what it is.
+    var changedAt: Instant?
+    /// The first few of the jobs that were in progress when its process last ended.
+    var jobsAtDeath: [String] = []
     var timer: Handle?
     /// Where it listens, as it said.
     var port: Int?

@@ -125,6 +125,7 @@ extension Supervisor {
             case .exited(let code): .code(code)
             case .signalled(let number, let coreDumped): .signal(Signal(number: number), coreDumped: coreDumped)
             }
+        noteJobsAtDeath(position)
         stateChanged()
         // Still in this turn, but after the reading of its pipes: its last lines stand before the line on its end.
         loop.soon { [weak self] _ in self?.ended(position, incarnation, exit) }

@@ -19,6 +19,8 @@ public final class Supervisor {
         public var staysWhenOver = false
         /// Where events are kept; nil is the usual place in the runtime directory.
         public var eventFile: String?
+        /// Whether it takes everything down when its programs are done and no job is left.
+        public var untilIdle = false
 
         public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false, ownsProcess: Bool = false) {
             self.readyLimit = readyLimit
@@ -39,7 +41,7 @@ public final class Supervisor {
     let console: Console
     let loop: Loop
     private let lock: RuntimeLock
-    private let options: Options
+    let options: Options
     private let ownLog: Outlet
     let events: EventLog
     let openFiles: ProcessSettings.OpenFileLimit?
@@ -52,6 +54,10 @@ public final class Supervisor {
     var hasURL = false
     private var control: ControlServer?
     var operations: [Operation] = []
+    var waits: [Waiting] = []
+    var jobsWatch: JobsWatch?
+    /// Why a run until idle is over.
+    public internal(set) var untilIdleText: String?
     /// Children that are no instances.
     var guests: [ChildProcess] = []
     var statusDesk = StatusDesk()
@@ -65,7 +71,7 @@ public final class Supervisor {
     private var readyTimer: Handle?
     private var interrupts = 0
     /// What the end is to be called when nothing worse comes up.
-    private var endCode: Int32 = 0
+    var endCode: Int32 = 0
     private var isEnding = false
 
     /// Called once with what became of the start.
@@ -189,7 +195,7 @@ public final class Supervisor {
             for action in cluster.handle(event, at: now) { perform(action.action, action.instance) }
         }
         isTelling = false
-        if !isEnding { lookAround() }
+        lookAround()
     }
 
     private func perform(_ action: InstanceAction, _ position: Int) {
@@ -233,6 +239,7 @@ public final class Supervisor {
             operation.progress("\(name) \(text)")
         }
         if change.to == .ready, change.from != .draining { slots[position].proved() }
+        if change.from != change.to { slots[position].changedAt = loop.now.instant }
         // A new start says anew where it listens only if it was free to choose.
         if change.to == .ready { writeURL() }
         statusChanged()
@@ -285,14 +292,17 @@ public final class Supervisor {
     // MARK: Start and end as a whole
 
     /// Looks whether something that is waited for has come.
-    private func lookAround() {
+    func lookAround() {
+        guard !isEnding else { return }
         settleOperations()
+        settleWaits()
         lookAtRolls()
         if cluster.goingDown != nil {
             if cluster.isSettled { end() }
             return
         }
         lookAtStart()
+        if lookForIdle() { return }
         let states = cluster.members.map(\.machine.state)
         // With everything over and nothing stopped by hand there is nothing left to supervise.
         if cluster.goingDown == nil, cluster.isSettled, !states.contains(.stopped), !options.staysWhenOver {
@@ -356,7 +366,7 @@ public final class Supervisor {
             note("stopping, with time for the work in progress; once more: TERM now, and once more: KILL")
         }
         // A service that was up and was asked to leave has done its work; anything else was cut off.
-        if endCode == 0, !wasReady || !isFirst { endCode = 128 + signal }
+        if endCode == 0, !wasReady || !isFirst || options.untilIdle { endCode = 128 + signal }
         let urgency: Urgency = isFirst ? .drain : (cluster.goingDown ?? .drain) == .drain ? .terminate : .kill
         if !isFirst { note(urgency == .terminate ? "TERM to everything" : "KILL to everything") }
         tell(.downRequested(urgency))
@@ -381,6 +391,7 @@ public final class Supervisor {
         try? Files.removeTree(runtime.kept)
         finishOperations()
         endWatches()
+        finishWaits()
         events.end()
         control?.close()
         flushAll()

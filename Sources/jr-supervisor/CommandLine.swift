@@ -11,6 +11,10 @@ let commandLine = CommandLineSpec(
                 .flag(
                     "detach", short: "d",
                     "Return once everything is ready; exit 69 with the reason if it does not get there"),
+                .flag(
+                    "until-idle",
+                    "Take everything down when all programs that end have ended and no job is left; exit 0, 76 if jobs"
+                        + " failed or were lost, or the code of what failed"),
                 .option("wait", value: "DURATION", "Take everything down again, exit 69, if it is not ready by then"),
                 .option(
                     "only", value: "NAME", "Start this entry and what it depends on; may be given again",
@@ -70,6 +74,21 @@ let commandLine = CommandLineSpec(
                 .flag("follow", short: "f", "Go on with what comes"),
                 .option("lines", short: "n", value: "N", "How many events", default: "100"),
                 .flag("json", "Show every event as a JSON object"),
+            ]),
+        VerbSpec(
+            "why", "Say why an instance is as it is: the cause, the evidence, and what can be done",
+            arguments: [names], options: [.flag("json", "Show it as JSON objects, one a line")]),
+        VerbSpec(
+            "wait",
+            "Wait until the cluster is ready, idle or stopped; exit 69 when that cannot come, 124 when too late",
+            arguments: [
+                .required(
+                    "STATE", "ready, idle: no job is left anywhere, or stopped", choices: ["ready", "idle", "stopped"]),
+                .repeated("NAME", "Instances or entries; all without one"),
+            ],
+            options: [
+                .option("timeout", value: "DURATION", "Give up after this long, exit 124"),
+                .flag("json", "Show the outcome as one JSON object"),
             ]),
         VerbSpec(
             "start", "Start what is stopped or failed, and wait until it is ready", arguments: [names],

@@ -14,6 +14,10 @@ struct UpVerb {
     init(_ command: ParsedCommand) throws(UsageError) {
         self.command = command
         limit = try command.value("wait", Durations.parse)
+        if command.flag("until-idle"), command.flag("detach") {
+            throw UsageError(
+                .other("--until-idle ends by itself and says how with its exit code: leave out --detach"), verb: "up")
+        }
     }
 
     func run() throws(SupervisorError) -> Int32 {
@@ -45,8 +49,11 @@ struct UpVerb {
             throw SupervisorError(exitCode: ExitCode.software.rawValue, "no event loop: \(error)")
         }
         let isDetached = starter != nil
-        let options = Supervisor.Options(
-            readyLimit: limit, endsWhenNotReady: isDetached || limit != nil, ownsProcess: true)
+        let untilIdle = command.flag("until-idle")
+        var settings = Supervisor.Options(
+            readyLimit: limit, endsWhenNotReady: isDetached || limit != nil || untilIdle, ownsProcess: true)
+        settings.untilIdle = untilIdle
+        let options = settings
         let style = style(isDetached: isDetached)
         let showsChildren = !command.flag("quiet")
         reactor.run { loop in
@@ -61,7 +68,9 @@ struct UpVerb {
             }
             // Holds the supervisor as well, for as long as it runs.
             supervisor.ended = { [supervisor] _, code in
-                _ = supervisor
+                if code != 0, let text = supervisor.untilIdleText {
+                    Standard.write(Standard.error, "jr-supervisor: \(text) (exit \(code))\n")
+                }
                 SystemProgram.exit(code)
             }
             do {

@@ -11,6 +11,8 @@ func run(_ command: ParsedCommand) throws -> Int32 {
     case "check": try check(command)
     case "status": try StatusVerb(command).run()
     case "exec": try ExecVerb(command).run()
+    case "wait": try WaitVerb(command).run()
+    case "why": try WhyVerb.run(command)
     case "events": try EventsVerb(command).run()
     case "logs": try LogsVerb(command).run()
     case "start", "stop", "restart", "drain", "resume", "kill", "down": try OperationVerb.run(command)

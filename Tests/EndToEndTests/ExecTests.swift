@@ -1,10 +1,11 @@
 import JRBase
 import JRJSON
 import JRSystem
+import TestSupport
 import Testing
 
 /// Clusters of one command each, as a continuous integration runs them.
-@Suite("exec", .serialized)
+@Suite("exec", .serialized, .mayBlock)
 struct ExecTests {
     @Test("a command enqueues at the cluster that exec made for it, and its code is exec's")
     func jobs() throws {

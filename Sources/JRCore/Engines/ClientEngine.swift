@@ -54,6 +54,9 @@ public struct ClientEngine: Sendable {
     /// Jobs that are not yet stored, or whose outcome is waited for.
     public var pendingCount: Int { pending.count }
 
+    /// Jobs that no node is known to have stored.
+    public private(set) var unstoredCount = 0
+
     public var isConnected: Bool { link != nil }
 
     public mutating func enqueue(_ request: JobRequest) {
@@ -61,6 +64,7 @@ public struct ClientEngine: Sendable {
         let known = pending[request.id]
         var request = request
         request.feedback.formUnion(known?.request.feedback ?? [])
+        if known?.isStored != false { unstoredCount += 1 }
         pending[request.id] = Pending(request: request, order: nextOrder, reported: known?.reported ?? [])
         nextOrder += 1
         if let link { actions.append(.send(link, .enqueue(request))) }
@@ -99,7 +103,9 @@ public struct ClientEngine: Sendable {
         case .receipt(let ids, let level, let node, let text):
             for id in ids { receipt(id, level, node, text) }
         case .refusal(let id, let code, let text):
-            if pending.removeValue(forKey: id) != nil { events.append(.refused(id, code: code, text: text)) }
+            guard let job = pending.removeValue(forKey: id) else { break }
+            if !job.isStored { unstoredCount -= 1 }
+            events.append(.refused(id, code: code, text: text))
         case .ended(let outcome):
             received.append(outcome.key)
             ended(outcome)
@@ -133,6 +139,7 @@ public struct ClientEngine: Sendable {
         switch level {
         case .accepted: events.append(.accepted(id, reason: text))
         case .stored:
+            unstoredCount -= 1
             events.append(.stored(id, node: node))
             if job.request.feedback.isEmpty { pending[id] = nil } else { pending[id]?.isStored = true }
         }
@@ -146,7 +153,10 @@ public struct ClientEngine: Sendable {
             pending[outcome.id]?.reported.removeFirst()
         }
         // Its receipt was lost with a connection.
-        if !job.isStored { events.append(.stored(outcome.id, node: outcome.node)) }
+        if !job.isStored {
+            unstoredCount -= 1
+            events.append(.stored(outcome.id, node: outcome.node))
+        }
         pending[outcome.id]?.isStored = true
         pending[outcome.id]?.reported.append(outcome.run)
         events.append(.ended(outcome))

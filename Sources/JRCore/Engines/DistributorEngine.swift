@@ -60,6 +60,7 @@ public struct DistributorEngine: Sendable {
     /// From where each outcome that was passed on came, until it is acknowledged or one of the two goes.
     var outcomeSources: [OutcomeKey: OutcomeSource] = [:]
     var questions = Questions()
+    var idleWaits: [IdleWait] = []
     public internal(set) var counters = DistributorCounters()
 
     private var actions: [LinkAction] = []
@@ -87,6 +88,7 @@ public struct DistributorEngine: Sendable {
 
     /// Everything to do since the last call, in order. Called at the end of a turn.
     public mutating func takeActions() -> [LinkAction] {
+        askIdleNodes()
         flushReceipts()
         defer { actions.removeAll(keepingCapacity: true) }
         return actions
@@ -141,6 +143,7 @@ public struct DistributorEngine: Sendable {
         clientSessions[link] = nil
         clients[client] = nil
         questions.clientClosed(link)
+        forgetIdleWaits(of: link)
         // When it comes back, its nodes are asked for all of them again. One that it acknowledged over another way is
         // then with no node any more, and nobody would acknowledge it here.
         outcomeSources = outcomeSources.filter { $0.value.client != client }

@@ -110,6 +110,10 @@ public struct NodeEngine: Sendable {
     var runsReadyWhileDraining = false
     public internal(set) var recovery = RecoveryReport()
     public internal(set) var counters = NodeCounters()
+    /// Those that wait for nothing to be left to do.
+    var idleQuestions: [IdleQuestion] = []
+    /// What jobs that ran here have enqueued elsewhere, while no node has stored it.
+    var enqueuedElsewhere = 0
     var actions: [LinkAction] = []
     var cancellations: [Cancellation] = []
     /// Attempts that were given up and have not ended: they still take a place of their lane.
@@ -183,6 +187,7 @@ public struct NodeEngine: Sendable {
     public mutating func linkClosed(_ link: LinkID, at now: Now) {
         windows.close(link)
         resends.linkClosed(link)
+        idleQuestions.removeAll { $0.link == link }
         // Its jobs are stored here and go on; they count as the node's own from now on.
         jobs.forEach { handle, job in
             guard job.charge == .link(link) else { return }
@@ -219,6 +224,7 @@ public struct NodeEngine: Sendable {
                 actions.append(.send(grant.link, .grant(total: grant.total)))
             }
         }
+        answerIdleQuestions()
         defer { actions.removeAll(keepingCapacity: true) }
         return actions
     }

@@ -16,6 +16,9 @@ extension NodeEngine {
             let record = id.flatMap { handles[$0] }.flatMap { jobs[$0]?.record }
             result = record.map { .map($0.row(node: settings.name)) } ?? .null
         case "stats": result = statistics
+        case "idle":
+            askedWhenIdle(number, from: link)
+            return
         case "cancel", "retry", "destroy":
             change(number, verb, parameters, for: link, at: now)
             return

@@ -79,13 +79,14 @@ extension DistributorEngine {
             send(client, .reply(number: number, result: .array(nodeRows)))
         case "list", "show", "stats": askNodes(client, number, verb, parameters)
         case "cancel", "retry", "destroy": change(client, number, verb, parameters)
+        case "idle": askedWhenIdle(client, number, parameters)
         default:
             send(
                 client,
                 .replyFailure(
                     number: number, code: .invalidRequest,
                     text: "this distributor does not know the question '\(verb)'; it knows cancel, "
-                        + "destroy, list, nodes, retry, show, stats"))
+                        + "destroy, idle, list, nodes, retry, show, stats"))
         }
     }
 
@@ -110,6 +111,7 @@ extension DistributorEngine {
         case "show":
             result = question.answers.first ?? waitingRow(question.parameters) ?? .null
         case "cancel", "retry", "destroy": return finishChange(question)
+        case "idle": return finishIdle(question)
         default:
             result = ["distributor": statistics, "nodes": .array(question.answers)]
         }

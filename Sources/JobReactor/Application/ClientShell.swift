@@ -19,6 +19,8 @@ final class ClientShell: PeerLinkOwner {
     /// Whoever waits for a job, and whether for its end or only until it is stored. An id that is enqueued twice is one
     /// job, of which both hear.
     private var observers: [JobID: [(observer: JobObserver, untilEnd: Bool)]] = [:]
+    /// Told at once when the number of jobs changes that no node has stored.
+    var unstored: UnstoredJobs?
     private var answers: [UInt32: (Result<Value, JobReactorError>) -> Void] = [:]
 
     init(name: String, on loop: Loop, _ observe: @escaping @Sendable (ClientEvent) -> Void) {
@@ -62,6 +64,7 @@ final class ClientShell: PeerLinkOwner {
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
         if let observer { observers[request.id, default: []].append((observer, !request.feedback.isEmpty)) }
         engine.enqueue(request)
+        unstored?.count = engine.unstoredCount
         planTurn()
     }
 
@@ -125,6 +128,7 @@ final class ClientShell: PeerLinkOwner {
             }
         }
         for event in engine.takeEvents() { tell(event) }
+        unstored?.count = engine.unstoredCount
     }
 
     private func tell(_ event: ClientEngine.Event) {
@@ -152,5 +156,13 @@ final class ClientShell: PeerLinkOwner {
 
     private func tell(_ id: JobID, _ event: JobEvent) {
         for entry in observers[id] ?? [] { entry.observer(event) }
+    }
+}
+
+/// How many jobs of a client no node has stored yet. Belongs to the thread of the client's reactor.
+final class UnstoredJobs {
+    var changed: ((Int) -> Void)?
+    var count = 0 {
+        didSet { if count != oldValue { changed?(count) } }
     }
 }

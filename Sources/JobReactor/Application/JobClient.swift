@@ -36,10 +36,13 @@ public final class JobClient: JobQueue, Sendable {
         start(name, reactor, observe) { shell, _ in shell.connect(to: addresses) }
     }
 
-    /// For addresses that were read before.
-    init(_ addresses: [SocketAddress], name: String, on reactor: Reactor) {
+    /// For addresses that were read before, and for somebody who wants to know how many jobs are not stored yet.
+    init(_ addresses: [SocketAddress], name: String, on reactor: Reactor, unstored: LoopBound<UnstoredJobs>) {
         self.reactor = reactor
-        start(name, reactor, { _ in }) { shell, _ in shell.connect(to: addresses) }
+        start(name, reactor, { _ in }) { shell, loop in
+            shell.unstored = unstored.open(loop)
+            shell.connect(to: addresses)
+        }
     }
 
     /// For a distributor of the same reactor, which is reached without a socket.

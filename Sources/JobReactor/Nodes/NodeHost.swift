@@ -9,8 +9,11 @@ final class NodeHost: JobHost {
     let reactor: Reactor
     private let distributors: [SocketAddress]
     private let client = Mutex<JobClient?>(nil)
+    private let unstored: LoopBound<UnstoredJobs>
 
-    init(node: String, reactor: Reactor, distributors: [SocketAddress]) {
+    /// - Parameter unstored: is told how many jobs that those here have enqueued are not stored anywhere.
+    init(node: String, reactor: Reactor, distributors: [SocketAddress], unstored: LoopBound<UnstoredJobs>) {
+        self.unstored = unstored
         self.node = node
         self.reactor = reactor
         self.distributors = distributors
@@ -20,7 +23,10 @@ final class NodeHost: JobHost {
         // A node that is dialled knows no address: its jobs enqueue where the program does.
         guard !distributors.isEmpty else { return JR.queueOrRefusal }
         return client.withLock { client in
-            let made = client ?? JobClient(distributors, name: "\(node), its jobs", on: reactor)
+            let made =
+                client
+                ?? JobClient(
+                    distributors, name: "\(node), its jobs", on: reactor, unstored: unstored)
             client = made
             return made
         }

@@ -43,8 +43,10 @@ final class NodeShell: PeerLinkOwner {
         self.configuration = configuration
         self.loop = loop
         self.observe = observe
+        let unstored = UnstoredJobs()
         host = NodeHost(
-            node: configuration.settings.name, reactor: loop.reactor, distributors: configuration.distributors)
+            node: configuration.settings.name, reactor: loop.reactor, distributors: configuration.distributors,
+            unstored: LoopBound(unstored, loop))
         definitions = configuration.registry.definitions
         storage = configuration.storage.make(node: configuration.settings.name)
         let lanes = definitions.mapValues { definition in
@@ -53,6 +55,10 @@ final class NodeShell: PeerLinkOwner {
         engine = NodeEngine(
             settings: configuration.settings, session: .fresh(at: loop.now.wall),
             incarnation: configuration.incarnation, promise: storage.promise.word, lanes: lanes)
+        unstored.changed = { [weak self] count in
+            self?.engine.unstoredElsewhere(count)
+            self?.planTurn()
+        }
     }
 
     func start(listening socket: ListeningSocket?) {

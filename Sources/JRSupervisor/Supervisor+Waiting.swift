@@ -1,0 +1,206 @@
+import JRBase
+import JRJSON
+import JRReactor
+import JRSupervision
+import JRSystem
+
+/// A client that waits for the cluster to be in some way, and is told when it is.
+final class Waiting {
+    enum Goal: String, CaseIterable { case ready, idle, stopped }
+
+    let goal: Goal
+    let positions: [Int]
+    let client: ControlClientConnection
+    var timer: Handle?
+    /// What was last said to be waited for.
+    var said = ""
+
+    init(_ goal: Goal, _ positions: [Int], _ client: ControlClientConnection) {
+        self.goal = goal
+        self.positions = positions
+        self.client = client
+    }
+}
+
+extension Supervisor {
+    /// `wait`: answered when it has come true, cannot any more, or takes too long.
+    func beginWait(_ request: JSON, _ client: ControlClientConnection) throws(SupervisorError) {
+        guard let goal = request["for"]?.string.flatMap(Waiting.Goal.init(rawValue:)) else {
+            throw SupervisorError(exitCode: ExitCodes.usage, "\"for\" is one of: ready, idle, stopped")
+        }
+        let isAll = request["names"]?.array?.isEmpty ?? true
+        if goal == .idle, !isAll {
+            throw SupervisorError(
+                exitCode: ExitCodes.usage, "a cluster is idle as a whole: leave out the names after 'idle'")
+        }
+        let wait = Waiting(goal, isAll ? Array(plan.instances.indices) : try positions(request), client)
+        if let limit = request["timeoutMilliseconds"]?.int {
+            wait.timer = loop.schedule(after: .milliseconds(limit)) { [weak self] _ in
+                self?.waitTookTooLong(wait, .milliseconds(limit))
+            }
+        }
+        waits.append(wait)
+        lookAround()
+    }
+
+    private func waitTookTooLong(_ wait: Waiting, _ limit: Interval) {
+        guard waits.contains(where: { $0 === wait }) else { return }
+        waits.removeAll { $0 === wait }
+        let left = wait.said.isEmpty ? "" : ": still waiting for \(wait.said)"
+        wait.client.fail(SupervisorError.timeout, "not \(wait.goal.rawValue) within \(Durations.format(limit))\(left)")
+        lookAround()
+    }
+
+    /// Answers those whose end has come, and tells the others what they wait for.
+    func settleWaits() {
+        waits.removeAll { wait in
+            let isOver = !wait.client.isOpen || settle(wait)
+            if isOver, let timer = wait.timer { loop.cancel(timer) }
+            return isOver
+        }
+    }
+
+    private func settle(_ wait: Waiting) -> Bool {
+        let missing = missing(wait)
+        switch wait.goal {
+        case .ready:
+            let failed = missing.filter { cluster.members[$0].machine.state == .failed }
+            if !failed.isEmpty {
+                let words = failed.map { "\(plan.instances[$0].name) is failed: \(cluster.members[$0].machine.cause)" }
+                wait.client.fail(SupervisorError.unavailable, words.joined(separator: "\n"))
+                return true
+            }
+            if missing.isEmpty { wait.client.succeed(["message": .string("ready: \(names(wait.positions))")]) }
+        case .stopped:
+            if missing.isEmpty { wait.client.succeed(["message": .string("stopped: \(names(wait.positions))")]) }
+        case .idle:
+            // The answer comes with the last of the distributors' answers.
+            say(missing.isEmpty ? "the jobs to end" : words(for: missing), to: wait)
+            return false
+        }
+        if !missing.isEmpty { say(words(for: missing), to: wait) }
+        return missing.isEmpty
+    }
+
+    private func missing(_ wait: Waiting) -> [Int] {
+        wait.positions.filter { position in
+            let state = cluster.members[position].machine.state
+            switch wait.goal {
+            case .ready: return !state.allowsDependents
+            case .stopped: return !state.isSettled
+            case .idle: return plan.instances[position].rank < 2 && !state.allowsDependents
+            }
+        }
+    }
+
+    private func words(for positions: [Int]) -> String {
+        let words = positions.prefix(5).map { position in
+            "\(plan.instances[position].name) (\(cluster.members[position].machine.state.rawValue))"
+        }
+        return words.joined(separator: ", ") + (positions.count > 5 ? " and \(positions.count - 5) more" : "")
+    }
+
+    private func say(_ text: String, to wait: Waiting) {
+        guard wait.said != text else { return }
+        wait.said = text
+        wait.client.send(["progress": .string("waiting for \(text)")])
+    }
+
+    /// Everything is down.
+    func finishWaits() {
+        for wait in waits where wait.client.isOpen {
+            if wait.goal == .stopped {
+                wait.client.succeed(["message": "all stopped"])
+            } else {
+                wait.client.fail(SupervisorError.unavailable, "everything went down in between")
+            }
+        }
+        waits = []
+        jobsWatch?.end()
+        jobsWatch = nil
+    }
+
+    // MARK: Idle
+
+    /// Looks for jobs while somebody wants to know and everything that could have some is ready. With `--until-idle`
+    /// this decides when it is over; true when it has just done so.
+    func lookForIdle() -> Bool {
+        var isTime = waits.contains { $0.goal == .idle && missing($0).isEmpty }
+        if options.untilIdle {
+            switch UntilIdle.verdict(idleInstances) {
+            case .busy: break
+            case .jobs: isTime = true
+            case .done(let code, let text):
+                untilIdleEnds(code, text)
+                return true
+            }
+        }
+        if isTime, jobsWatch == nil {
+            watchJobs()
+        } else if !isTime, let watch = jobsWatch {
+            watch.end()
+            jobsWatch = nil
+        }
+        return cluster.goingDown != nil
+    }
+
+    private func watchJobs() {
+        let known = addresses()
+        let distributors = plan.manifest.entries.compactMap { entry -> (ListenAddress, [String])? in
+            guard let address = known[entry.name], plan.instances.contains(where: { $0.entry.name == entry.name })
+            else { return nil }
+            let nodes = plan.instances.filter { $0.rank == 1 && $0.entry.dependencies.contains(entry.name) }
+            return (address, nodes.map(\.name))
+        }
+        let watch = JobsWatch(distributors, loop)
+        jobsWatch = watch
+        watch.becameIdle = { [weak self, weak watch] failed in
+            // Not within what is being done now: the watch may be taken away by it.
+            self?.loop.soon { _ in
+                guard let self, let watch, self.jobsWatch === watch else { return }
+                self.isIdle(failed)
+            }
+        }
+        watch.begin()
+    }
+
+    private func isIdle(_ failed: [String: Int]) {
+        loop.refreshNow()
+        waits.removeAll { wait in
+            guard wait.goal == .idle, missing(wait).isEmpty else { return false }
+            if let timer = wait.timer { loop.cancel(timer) }
+            wait.client.succeed(["message": "idle: no job is left"])
+            return true
+        }
+        if options.untilIdle, case .done(let code, let text) = UntilIdle.verdict(idle: idleInstances, failed: failed) {
+            untilIdleEnds(code, text)
+        } else {
+            lookAround()
+        }
+    }
+
+    private func untilIdleEnds(_ code: Int32, _ text: String) {
+        guard cluster.goingDown == nil else { return }
+        jobsWatch?.end()
+        jobsWatch = nil
+        endCode = code
+        untilIdleText = text
+        note(text)
+        tell(.downRequested(.drain))
+    }
+
+    private var idleInstances: [UntilIdle.Instance] {
+        plan.instances.enumerated().map { position, instance in
+            let machine = cluster.members[position].machine
+            let kind: UntilIdle.Instance.Kind =
+                switch instance.entry.kind {
+                case .distributor: .distributor
+                case .node(let settings): .node(isMemory: settings.storage == .memory)
+                case .program: .program(instance.entry.policy.restart)
+                }
+            return UntilIdle.Instance(
+                name: instance.name, kind: kind, state: machine.state, cause: machine.cause,
+                lastExit: machine.lastExit, restarts: machine.restarts)
+        }
+    }
+}
