@@ -142,6 +142,9 @@ extension NodeEngine {
                 actions.append(.send(link, .replyFailure(number: number, code: code, text: text)))
             }
         case .recovered: isRecovered = true
+        case .tookOver(let handle):
+            // It may have been cancelled meanwhile.
+            if jobs[handle]?.phase == .storing { start(handle, at: now) }
         }
     }
 
@@ -158,7 +161,7 @@ extension NodeEngine {
     }
 
     /// A stored job waits for its time or is ready.
-    private mutating func start(_ handle: Handle, at now: Now) {
+    mutating func start(_ handle: Handle, at now: Now) {
         guard let record = jobs[handle]?.record else { return }
         guard let due = record.due, due > now.wall else {
             if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }
@@ -193,29 +196,49 @@ extension NodeEngine {
             handles[found.record.id] = handle
             recovery.jobs += 1
             if found.record.status.isEnded {
+                recovery.unacknowledged += found.record.outcomes.count
                 keepEnded(handle, at: now)
                 continue
             }
             countScheduled(handle, 1)
-            // A record that was stored during an attempt says so itself, and has counted it.
-            let isInProgress = found.record.status == .inProgress
-            if found.wasRunning || isInProgress, died(handle, counted: isInProgress, at: now) { continue }
+            switch death(of: found, handle, at: now) {
+            case nil: break
+            case .again: recovery.retried += 1
+            case .poison:
+                recovery.poisoned += 1
+                continue
+            case .end: continue
+            }
             if settings.retryJobsAtStart { start(handle, at: now) } else { jobs[handle]?.phase = .parked }
         }
         afterCommit.append(.recovered)
     }
 
-    private mutating func keepEnded(_ handle: Handle, at now: Now) {
+    mutating func keepEnded(_ handle: Handle, at now: Now) {
         guard let record = jobs[handle]?.record else { return }
-        recovery.unacknowledged += record.outcomes.count
         let life = (record.endedAt ?? now.wall) + settings.outcomeLife
         let expiry = record.outcomes.isEmpty ? nil : timers.insert(.expiry(handle), at: now.instant(of: life))
         jobs[handle]?.phase = .ended(expiry: expiry)
     }
 
-    /// The attempt that was under way ended with the node. True when that was once too often.
-    private mutating func died(_ handle: Handle, counted: Bool, at now: Now) -> Bool {
-        guard var record = jobs[handle]?.record else { return false }
+    /// What the death of its node means for a job.
+    enum Death: Sendable {
+        case again
+        case poison
+        /// It was cancelled, or that was the last attempt it had.
+        case end
+    }
+
+    /// Nil where no attempt was under way.
+    mutating func death(of found: RecoveredJob, _ handle: Handle, at now: Now) -> Death? {
+        // A record that was stored during an attempt says so itself, and has counted it.
+        let isInProgress = found.record.status == .inProgress
+        return found.wasRunning || isInProgress ? died(handle, counted: isInProgress, at: now) : nil
+    }
+
+    /// The attempt that was under way ended with the node.
+    private mutating func died(_ handle: Handle, counted: Bool, at now: Now) -> Death {
+        guard var record = jobs[handle]?.record else { return .end }
         if !counted { record.attempt += 1 }
         record.deaths += 1
         record.failedAt = now.wall
@@ -227,15 +250,11 @@ extension NodeEngine {
         if record.isCancelRequested || record.isDestroyRequested {
             countScheduled(handle, -1)
             endCancelled(handle, at: now)
-            return true
+            return .end
         }
         let isPoison = record.deaths >= settings.poisonDeaths
         let isLast = record.attempt >= record.request.options.maxAttempts ?? settings.maxAttempts
-        guard isPoison || isLast else {
-            recovery.retried += 1
-            return false
-        }
-        if isPoison { recovery.poisoned += 1 }
+        guard isPoison || isLast else { return .again }
         counters.failed += 1
         countScheduled(handle, -1)
         let error =
@@ -246,6 +265,6 @@ extension NodeEngine {
         end(
             handle, .failed, arguments: record.request.arguments, error: error, wanted: .error,
             remove: settings.removeFailedJobs, at: now)
-        return true
+        return isPoison ? .poison : .end
     }
 }

@@ -71,6 +71,7 @@ public struct NodeEngine: Sendable {
         case removed(Handle)
         case reply(UInt32, Answer, to: LinkID)
         case recovered
+        case tookOver(Handle)
     }
 
     public let settings: NodeSettings
@@ -109,6 +110,9 @@ public struct NodeEngine: Sendable {
     public internal(set) var isDraining = false
     var runsReadyWhileDraining = false
     public internal(set) var recovery = RecoveryReport()
+    /// Attempts of earlier processes of this node whose results storage has refused, because the node's jobs had been
+    /// taken over.
+    public var lateResults = 0
     public internal(set) var counters = NodeCounters()
     /// Those that wait for nothing to be left to do.
     var idleQuestions: [IdleQuestion] = []

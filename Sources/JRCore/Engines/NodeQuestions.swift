@@ -81,6 +81,7 @@ extension NodeEngine {
             "duplicates": .int(Int64(counters.duplicates)), "refused": .int(Int64(counters.refused)),
             "timedOut": .int(Int64(counters.timedOut)), "recovered": .int(Int64(recovery.jobs)),
             "retriedAtStart": .int(Int64(recovery.retried)), "poisoned": .int(Int64(recovery.poisoned)),
+            "takenOver": .int(Int64(counters.takenOver)), "lateResults": .int(Int64(lateResults)),
             "promise": .string(promise),
         ]
     }

@@ -105,8 +105,8 @@ public enum StorageTrouble: Sendable, Hashable {
     case away
 }
 
-/// A record found in storage at start.
-public struct RecoveredJob: Sendable {
+/// A record found in storage: at start, or among the jobs of a node that died.
+public struct RecoveredJob: Sendable, Equatable {
     public var record: JobRecord
     /// An attempt was under way when the node died.
     public var wasRunning: Bool
@@ -129,6 +129,18 @@ public struct RecoveryReport: Sendable, Equatable {
     public var unacknowledged = 0
 }
 
+/// What becomes of a job of a node that died.
+public enum TakeOverChoice: Sendable, Hashable {
+    /// It is one of this node's from now on.
+    case take
+    /// It is not for this node, and stays for another one.
+    case leave
+    /// This node has it, or has seen it end: the copy goes.
+    case drop
+    /// There is no room for it now.
+    case later
+}
+
 /// Counted since the start; shown by `jr stats`.
 public struct NodeCounters: Sendable, Equatable {
     public var stored = 0
@@ -140,5 +152,7 @@ public struct NodeCounters: Sendable, Equatable {
     public var duplicates = 0
     public var refused = 0
     public var staleAnswers = 0
+    /// Jobs of other nodes, which died.
+    public var takenOver = 0
     public var timedOut = 0
 }
