@@ -32,6 +32,8 @@ public enum Setting: String, CaseIterable, Sendable, Hashable {
     case redisHost
     case redisPort
     case redisURL
+    case redisLease
+    case redisTakeOver
     case cache
     // Names and connections
     case name

@@ -114,6 +114,12 @@ enum SettingTable {
             note: "made of `redisHost` and `redisPort`", [.application, .node], manifest: .place("storage.url"),
             placeholder: "URL", "The Redis server in one text, instead of the two"),
         SettingSpec(
+            .redisLease, .duration(second...second * 3_600), default: "30s", [.application, .node],
+            "How long a node that is silent keeps its jobs on a Redis server; then another node may take them over"),
+        SettingSpec(
+            .redisTakeOver, .bool, default: "true", [.application, .node],
+            "Whether a node takes over jobs on its Redis server whose node died, and others may take over its own"),
+        SettingSpec(
             .cache, .text("the path of a directory"), default: ".jr/cache", [.application, .node],
             manifest: .supervisor, placeholder: "DIR", "Where compiled job files are kept"),
     ]

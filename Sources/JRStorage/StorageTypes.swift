@@ -58,6 +58,8 @@ public struct StorageReport: Sendable, Equatable {
     /// Records of all kinds that were read, live or not.
     public var recordsRead = 0
     public var segments = 0
+    /// Attempts of earlier processes of this node whose results were refused, because its jobs had been taken over.
+    public var lateResults = 0
     /// What a person should know of where the jobs are kept, each a sentence.
     public var warnings: [String] = []
     /// The time from the call to the answer.
@@ -79,6 +81,10 @@ public enum StorageEvent: Sendable, Equatable {
     case failed(StorageError)
     /// It stores as before, but something of it needs a person. Told once for each such thing.
     case trouble(StorageError)
+    /// These jobs of a node that died are the owner's from now on, as it has chosen.
+    case tookOver([RecoveredJob], from: String)
+    /// That was all there is to take from this node for now.
+    case takeOverEnded(TakeOverReport)
 }
 
 /// Where a node keeps its jobs: written during life, read only at the start.
@@ -113,9 +119,23 @@ public protocol JobStorage: AnyObject {
 
     /// `body` is called with what happens to an open storage outside of commits, on the loop's thread.
     func observe(_ body: @escaping (Loop, StorageEvent) -> Void)
+
+    /// Whether the jobs are this process's alone at that time, so that attempts may begin. It says
+    /// ``StorageEvent/back`` when they are again.
+    func mayRun(at instant: Instant) -> Bool
+
+    /// The storage may take over jobs of nodes that died: `choose` says which, in the order of the records it is
+    /// given, or nil for none now. ``StorageEvent/tookOver(_:from:)`` hands them over.
+    func takeOver(choosing choose: @escaping (Loop, [JobRecord]) -> [TakeOverChoice]?)
 }
 
 extension JobStorage {
     /// For storages to which nothing happens by itself.
     public func observe(_ body: @escaping (Loop, StorageEvent) -> Void) {}
+
+    /// For storages that nobody else can have at the same time.
+    public func mayRun(at instant: Instant) -> Bool { true }
+
+    /// For storages that hold the jobs of one node only.
+    public func takeOver(choosing choose: @escaping (Loop, [JobRecord]) -> [TakeOverChoice]?) {}
 }

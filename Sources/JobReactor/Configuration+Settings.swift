@@ -30,6 +30,8 @@ extension Configuration {
         case .redisHost: redisHost = given.text
         case .redisPort: redisPort = given.int
         case .redisURL: redisURL = given.text
+        case .redisLease: redisLease = given.interval.duration
+        case .redisTakeOver: redisTakeOver = given.bool
         case .cache: cache = given.text
         case .name: name = given.text
         case .distributors: distributors = given.list

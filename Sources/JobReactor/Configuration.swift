@@ -40,6 +40,10 @@ public struct Configuration: Sendable {
     public var redisPort = 6379
     /// The Redis server in one text, instead of ``redisHost`` and ``redisPort``.
     public var redisURL: String?
+    /// How long a node that is silent keeps its jobs on a Redis server; it says three times as often that it lives.
+    public var redisLease = Duration.seconds(30)
+    /// Whether a node takes over jobs on its Redis server whose node died, and others may take over its own.
+    public var redisTakeOver = true
     /// How often a silent connection says that it lives; after three that are missed the other side counts as gone.
     public var heartbeat = Duration.seconds(5)
 

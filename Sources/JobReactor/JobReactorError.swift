@@ -28,6 +28,8 @@ public struct JobReactorError: Error, Sendable, Equatable, CustomStringConvertib
         public static let storageFailed = Code("storage_failed")
         /// A storage that another process uses.
         public static let storageLocked = Code("storage_locked")
+        /// A storage whose jobs another process has taken over.
+        public static let storageFenced = Code("storage_fenced")
         /// A storage that was damaged.
         public static let storageCorrupt = Code("storage_corrupt")
         /// A setting that is wrong or missing.

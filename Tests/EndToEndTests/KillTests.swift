@@ -8,30 +8,6 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A program that is killed with its test.
-private final class Running {
-    let pid: Int32
-    let errors: String
-
-    init(_ words: [String], in directory: String) throws {
-        errors = "\(directory)/\(words[0])-\(JRSystem.SystemRandom.seed())"
-        try Files.write(errors, [])
-        let file = try Files.open(errors, .write)
-        pid = try Programs.start(words, in: directory, output: file.raw, errors: file.raw)
-    }
-
-    deinit { kill() }
-
-    private var isReaped = false
-
-    func kill() {
-        guard !isReaped else { return }
-        isReaped = true
-        try? Processes.signal(group: pid, SIGKILL)
-        _ = try? Processes.wait(pid: pid)
-    }
-}
-
 @Suite("Kills of real processes", .serialized, .mayBlock)
 struct KillTests {
     /// Which closures were called how often.

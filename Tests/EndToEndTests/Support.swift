@@ -1,3 +1,4 @@
+import Glibc
 import JRBase
 import JRJSON
 import JRSystem
@@ -69,6 +70,40 @@ enum Programs {
     static func text(_ path: String) throws -> String {
         String(decoding: try Files.read(path, limit: 1 << 28), as: UTF8.self)
     }
+}
+
+/// A program that is killed with its test.
+final class Running {
+    let pid: Int32
+    let errors: String
+
+    init(_ words: [String], in directory: String, environment: [String: String] = [:]) throws {
+        errors = "\(directory)/\(words[0])-\(JRSystem.SystemRandom.seed())"
+        try Files.write(errors, [])
+        let file = try Files.open(errors, .write)
+        pid = try Programs.start(
+            words, in: directory, environment: environment, output: file.raw, errors: file.raw)
+    }
+
+    deinit { kill() }
+
+    private var isReaped = false
+
+    func kill() {
+        guard !isReaped else { return }
+        isReaped = true
+        try? Processes.signal(group: pid, SIGKILL)
+        _ = try? Processes.wait(pid: pid)
+    }
+
+    /// Waits for its end.
+    func ended() throws -> JRSystem.ExitStatus {
+        isReaped = true
+        return try Processes.wait(pid: pid)
+    }
+
+    /// All that it has said so far.
+    var said: String { (try? Programs.text(errors)) ?? "" }
 }
 
 /// A cluster of real processes in a directory of its own, on a free port.

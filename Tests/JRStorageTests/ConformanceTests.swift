@@ -17,6 +17,8 @@ enum StorageKind: String, CaseIterable, Sendable {
     case redis
 
     var survivesRestart: Bool { self != .memory }
+    /// Several nodes keep their jobs in one place.
+    var isShared: Bool { self == .redis }
 
     func make(_ path: String, _ server: RedisServer?) -> any JobStorage {
         switch self {
@@ -113,6 +115,29 @@ struct ConformanceTests {
         let jobs = try await reopened(kind).jobs
         #expect(jobs.map(\.record.id) == (4_990..<5_000).map(id) + [id(6_000), id(6_001)])
         #expect(jobs.map(\.record.request.arguments.count) == Array(repeating: 1, count: 10) + [8 << 20 | 1, 41])
+    }
+
+    @Test(
+        "B29: of two nodes that look at once for a dead one's jobs one gets them all",
+        arguments: StorageKind.allCases.filter(\.isShared))
+    func twoNodes(kind: StorageKind) async throws {
+        let server = try RedisServer()
+        let takers = [try await Taker(server.url, "one"), try await Taker(server.url, "two")]
+        let count: () -> Int = { takers.reduce(0) { $0 + $1.jobs.count } }
+        for round in 0..<5 {
+            let before = takers.map(\.jobs.count)
+            let dead = try await RedisDriver(server.url, node: "dead_\(round)", .dying)
+            _ = try await dead.open().get()
+            try await dead.commit((0..<700).map { .put(job(700 * round + $0)) })
+            dead.die()
+            try server.endHold(of: "dead_\(round)")
+            // Bounded, and each turn waits for an answer of the server.
+            for _ in 0..<10_000 where count() < 700 * (round + 1) { try server.command("PING") }
+            #expect(zip(before, takers.map(\.jobs.count)).map { $1 - $0 }.sorted() == [0, 700])
+        }
+        for taker in takers { await taker.node.close() }
+        let found = takers.flatMap { $0.jobs.map(\.record.id) }
+        #expect(Set(found) == Set((0..<3_500).map(id)))
     }
 
     @Test("B40: an answer comes on the loop, and never inside the call", arguments: StorageKind.allCases)

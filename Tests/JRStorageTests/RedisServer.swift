@@ -8,6 +8,7 @@ import Synchronization
 final class RedisServer: Sendable {
     let directory: String
     private let settings: [String]
+    private let executable: String
     private let process = Mutex<Running?>(nil)
 
     private struct Running {
@@ -27,7 +28,13 @@ final class RedisServer: Sendable {
     var pid: Int32 { process.withLock { $0?.server ?? 0 } }
 
     /// Starts it and waits until it takes connections. Without other settings it keeps nothing on disk.
-    init(_ settings: [String] = ["--appendonly", "no"]) throws {
+    init(_ settings: [String] = ["--appendonly", "no"], program: String = "redis-server") throws {
+        guard let executable = Self.path(of: program) else {
+            throw Failure(
+                description: "there is no \(program) in PATH, and this test needs one: scripts/test.sh installs"
+                    + " it as root, otherwise: apt-get install redis-server")
+        }
+        self.executable = executable
         directory = try Files.makeTemporaryDirectory(prefix: "jr-redis")
         self.settings = settings
         try start()
@@ -38,18 +45,15 @@ final class RedisServer: Sendable {
         try? Files.removeTree(directory)
     }
 
-    private static func executable() throws -> String {
+    /// Where a program is; nil where it is not installed.
+    static func path(of program: String) -> String? {
         let folders = (SystemProgram.environment["PATH"] ?? "/usr/bin").split(separator: ":")
-        for folder in folders where Files.exists("\(folder)/redis-server") { return "\(folder)/redis-server" }
-        throw Failure(
-            description: "there is no redis-server in PATH, and this test needs one: scripts/test.sh installs"
-                + " it as root, otherwise: apt-get install redis-server")
+        return folders.map { "\($0)/\(program)" }.first { Files.exists($0) }
     }
 
     /// Starts it again after ``kill()``.
     func start() throws {
         guard pid == 0 else { return }
-        let executable = try Self.executable()
         let input = try Self.pipe()
         let output = try Self.pipe()
         // A file of an earlier start would answer for this one.
@@ -105,7 +109,10 @@ final class RedisServer: Sendable {
 
     /// The first line of the answer to a command, as redis-cli shows it.
     @discardableResult
-    func command(_ words: String...) throws -> String {
+    func command(_ words: String...) throws -> String { try command(words: words) }
+
+    @discardableResult
+    func command(words: [String]) throws -> String {
         String(try answer(to: words).prefix { $0 != "\n" })
     }
 
@@ -114,7 +121,7 @@ final class RedisServer: Sendable {
 
     private func answer(to words: [String]) throws -> String {
         let output = try Self.pipe()
-        let cli = try Self.executable().dropLast("server".count) + "cli"
+        let cli = executable.dropLast("server".count) + "cli"
         let pid = try Processes.spawn(
             SpawnRequest(
                 executable: String(cli), arguments: ["redis-cli", "-s", socket] + words,

@@ -388,7 +388,8 @@ struct RedisStorageTests {
     @Test(
         "a server that is none, or not there, is said to be so, and can be tried again",
         arguments: [
-            "HTTP/1.1 400 Bad Request\r\n\r\n", "$99999999999\r\n", "*3\r\n:1\r\n", "+OK\r\n+OK\r\n+OK\r\n", "",
+            "-LOADING Redis is loading the dataset in memory\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "$99999999999\r\n", "*3\r\n:1\r\n", "+OK\r\n+OK\r\n+OK\r\n", "",
         ])
     func garbage(answer: String) async throws {
         let directory = try TemporaryDirectory()

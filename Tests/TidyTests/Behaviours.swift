@@ -82,7 +82,7 @@ enum Behaviours {
         "A named node is preferred, or waited for where that is asked",
         "An excluded node never gets the job",
         "Without a node jobs wait in order, at no cost, in sight and within limits",
-        "When a node goes, what it had not stored goes elsewhere and what it had stored runs when it is back",
+        "When a node goes, what it had not stored goes elsewhere; what it had runs when it is back, on Redis elsewhere too",
         "Nodes and distributors come and go at any time",
         "Seven statuses, and one table of the moves between them",
         "A job is stored at each step of its life, with every field",

@@ -10,14 +10,22 @@ struct RedisBatch {
     static let bytes = 512 << 20
 
     let puts: Set<JobID>
+    /// What was uncertain before, and is not once this is stored.
+    let settled: Set<JobID>
     let unmarked: Set<JobID>
+    /// How many of them ended in this process.
+    let results: Int
     private let count: Int
     private let changes: RESPWriter
 
     /// - Parameters:
     ///   - uncertain: jobs to remove before, unless they are put.
     ///   - unmarked: jobs whose attempts are over.
-    init(_ changes: [StorageChange], alsoRemoving uncertain: Set<JobID>, unmarking unmarked: Set<JobID>) {
+    ///   - results: how many of these attempts ended in this process.
+    init(
+        _ changes: [StorageChange] = [], alsoRemoving uncertain: Set<JobID> = [], unmarking unmarked: Set<JobID>,
+        results: Int
+    ) {
         var puts: Set<JobID> = []
         for case .put(let record) in changes { puts.insert(record.id) }
         var writer = RESPWriter(reserving: changes.count * 256)
@@ -38,7 +46,9 @@ struct RedisBatch {
             }
         }
         self.puts = puts
+        settled = uncertain
         self.unmarked = unmarked
+        self.results = results
         self.count = count
         self.changes = writer
     }
@@ -53,12 +63,13 @@ struct RedisBatch {
 
     /// - Parameter replacingAll: whether what is stored and not among the changes goes.
     func command(_ keys: RedisKeys, token: String, replacingAll: Bool = false) -> RESPCommand {
-        let total = 3 + unmarked.count + count
+        let total = 4 + unmarked.count + count
         let bytes = changes.bytes.count + unmarked.count * 40
-        return RedisScript.commit.command(keys, arguments: total, reserving: bytes) { writer in
+        return RedisScript.commit.command(keys: keys.all, arguments: total, reserving: bytes) { writer in
             writer.bulk(token.utf8)
             writer.bulk(unmarked.count)
             writer.bulk(replacingAll ? 1 : 0)
+            writer.bulk(results)
             for id in unmarked { writer.bulk(id.description.utf8) }
             writer.append(changes)
         }

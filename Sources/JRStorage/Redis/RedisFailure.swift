@@ -82,11 +82,15 @@ enum RedisFailure: Error, Sendable, Equatable {
 
 /// What only a storage on Redis can meet.
 extension StorageError {
-    static func fenced(_ address: RedisAddress, node: String, by holder: RedisLease.Holder?) -> StorageError {
+    /// - Parameter late: attempts whose results come after the jobs have been taken over.
+    static func fenced(_ address: RedisAddress, node: String, by holder: RedisLease.Holder?, late: Int = 0)
+        -> StorageError
+    {
         StorageError(
             .fenced, what: "the jobs of node '\(node)' on \(address) belong to another process now",
             why: (holder.map { "\($0) has taken them over" } ?? "another one took them over and has gone")
-                + "; this one was silent for too long, and what it has not stored is thrown away",
+                + "; this one was silent for too long, and what it has not stored is thrown away"
+                + (late > 0 ? ", with the results of \(late == 1 ? "one attempt" : "\(late) attempts")" : ""),
             mend: "Start it again, or give each node a name of its own.")
     }
 
@@ -95,7 +99,7 @@ extension StorageError {
     {
         StorageError(
             .locked, what: "the jobs of node '\(node)' on \(address) are in use",
-            why: "\(holder) has them and is connected to the server",
+            why: "\(holder) \(holder.taker == nil ? "has them" : "takes them over") and is connected to the server",
             mend: "Stop that process, or give this one a name of its own. Should it be dead, its hold ends in"
                 + " \(Durations.format(rest)).", pid: holder.pid)
     }

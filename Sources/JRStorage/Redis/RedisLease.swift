@@ -6,19 +6,23 @@ import JRWire
 /// that rises each time the hold is taken. Every script checks the token, so that a process which was away for too
 /// long, or a connection that was given up, can do no harm.
 struct RedisLease: Sendable {
-    /// Who holds it, as written in the lease's key: `INCARNATION|PID|HOST|CONNECTION`.
+    /// Who holds it, as written in the lease's key: `INCARNATION|PID|HOST|CONNECTION`, and `|NODE` of one that takes
+    /// over the jobs of a node which died.
     struct Holder: Sendable, Equatable, CustomStringConvertible {
         var incarnation: String
         var pid: Int32?
         var host: String
         /// The number that the server gave to its connection.
         var connection: Int64
+        /// The node that takes over; nil for the node itself.
+        var taker: String?
 
-        init(incarnation: String, pid: Int32, host: String, connection: Int64) {
+        init(incarnation: String, pid: Int32, host: String, connection: Int64, taker: String? = nil) {
             self.incarnation = incarnation
             self.pid = pid
             self.host = host
             self.connection = connection
+            self.taker = taker
         }
 
         init?(_ text: String) {
@@ -28,10 +32,15 @@ struct RedisLease: Sendable {
             pid = Int32(parts[1])
             host = String(parts[2])
             self.connection = connection
+            taker = parts.count > 4 ? String(parts[4]) : nil
         }
 
-        var text: String { "\(incarnation)|\(pid ?? 0)|\(host)|\(connection)" }
-        var description: String { "process \(pid ?? 0) on \(host)" }
+        var text: String {
+            "\(incarnation)|\(pid ?? 0)|\(host)|\(connection)" + (taker.map { "|\($0)" } ?? "")
+        }
+        var description: String {
+            (taker.map { "node '\($0)', " } ?? "") + "process \(pid ?? 0) on \(host)"
+        }
 
         /// What its connections are called in the server's list of clients.
         var clientName: String { RedisLease.clientName(incarnation) }
@@ -44,6 +53,8 @@ struct RedisLease: Sendable {
     var store: String
     /// Jobs that are stored.
     var jobs: Int
+    /// Results that came too late, ever.
+    var late = 0
 
     /// What a script answers to whoever wants the hold.
     enum Taking: Sendable {
@@ -57,14 +68,15 @@ struct RedisLease: Sendable {
         init?(_ reply: RESPValue) {
             guard let parts = reply.elements, let word = parts.first?.text else { return nil }
             switch (word, parts.count) {
-            case ("taken", 6):
+            case ("taken", 7):
                 guard let token = parts[1].text, let store = parts[2].text, let index = parts[4].int,
                     let records = parts[5].int
                 else { return nil }
                 self =
                     index == records
                     ? .taken(
-                        RedisLease(token: token, store: store, jobs: Int(records)), hasLost: parts[3].int == 1)
+                        RedisLease(token: token, store: store, jobs: Int(records), late: Int(parts[6].int ?? 0)),
+                        hasLost: parts[3].int == 1)
                     : .broken(index: Int(index), records: Int(records))
             case ("held", 3):
                 guard let text = parts[1].text, let holder = Holder(text), let rest = parts[2].int else { return nil }

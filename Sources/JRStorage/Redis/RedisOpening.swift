@@ -9,7 +9,11 @@ final class RedisOpening {
     struct Found {
         var lease: RedisLease
         var promise: RedisPromise
+        /// When the hold was asked for, or renewed, for the last time.
+        var held: Instant
         var contents: StorageContents
+        /// Its keys may be on several servers.
+        var isCluster: Bool
         /// Marks of jobs that are not there any more.
         var strayMarks: Set<JobID>
     }
@@ -22,6 +26,7 @@ final class RedisOpening {
     private var info: [String: String] = [:]
     private var config: [String: String] = [:]
     private var marks: Set<String> = []
+    private var asked = Instant.zero
     private var contents = StorageContents()
 
     init(
@@ -77,6 +82,7 @@ final class RedisOpening {
 
     private func take(from dead: String, _ loop: Loop) {
         guard let storage else { return }
+        asked = loop.refreshNow().instant
         ask(storage.takeCommand(from: dead)) { [self] loop, reply in
             switch RedisLease.Taking(reply) {
             case .taken(let lease, _): readMarks(lease, loop)
@@ -100,7 +106,11 @@ final class RedisOpening {
                 return take(from: text, loop)
             }
             // A process that has just been killed may be there a moment longer.
-            guard loop.refreshNow().instant - began < storage.settings.patience else {
+            // So is one that takes over, which is soon done.
+            let patience =
+                holder.taker == nil
+                ? storage.settings.patience : max(storage.settings.patience, storage.settings.lease)
+            guard loop.refreshNow().instant - began < patience else {
                 return finish(.failure(.held(address, node: node, by: holder, for: rest)), loop)
             }
             loop.schedule(after: .milliseconds(50)) { [weak self] loop in self?.take(from: "", loop) }
@@ -118,7 +128,8 @@ final class RedisOpening {
 
     private func load(_ lease: RedisLease, _ loop: Loop) {
         guard let storage else { return }
-        let words = [lease.token, "\(contents.jobs.count)"]
+        let words = [lease.token, "\(contents.jobs.count)", "\(storage.settings.lease.millisecondsRoundedUp)"]
+        asked = loop.refreshNow().instant
         ask(RedisScript.load.command(storage.keys, words)) { [self] loop, reply in
             switch RedisLease.Word(reply) {
             case .fenced(let holder): return finish(.failure(.fenced(address, node: node, by: holder)), loop)
@@ -138,7 +149,7 @@ final class RedisOpening {
             guard case .bulk(let bytes) = parts[index + 1], !bytes.isEmpty else {
                 return .unreadable(id, address, node: node, "it is in the index, and its record is gone")
             }
-            guard let record = try? JobRecord(decoding: bytes[...]), record.id.description == id else {
+            guard let record = JobRecord(stored: bytes, as: id) else {
                 return .unreadable(id, address, node: node, "its record is not of a form this program knows")
             }
             contents.jobs.append(RecoveredJob(record: record, wasRunning: marks.remove(id) != nil))
@@ -149,11 +160,16 @@ final class RedisOpening {
     private func finishLoading(_ lease: RedisLease, _ loop: Loop) {
         let promise = RedisPromise(info: info, config: config)
         contents.report.recordsRead = contents.jobs.count
+        contents.report.lateResults = lease.late
         contents.report.time = loop.refreshNow().instant - began
         contents.report.warnings = warnings(promise)
         let strays = Set(marks.compactMap { JobID(hexadecimal: $0) })
         finish(
-            .success(Found(lease: lease, promise: promise, contents: contents, strayMarks: strays)), loop)
+            .success(
+                Found(
+                    lease: lease, promise: promise, held: asked, contents: contents,
+                    isCluster: info["cluster_enabled"] == "1",
+                    strayMarks: strays)), loop)
     }
 
     private func warnings(_ promise: RedisPromise) -> [String] {
@@ -163,5 +179,13 @@ final class RedisOpening {
             found.append("it throws keys away when its memory is full (maxmemory-policy noeviction), jobs among them")
         }
         return found.map { "the Redis server \(address): \($0)" }
+    }
+}
+
+extension JobRecord {
+    /// A record as it was read from a hash; nil for one that is not of a form this program knows, or of another job.
+    init?(stored bytes: [UInt8], as id: String) {
+        guard let record = try? JobRecord(decoding: bytes[...]), record.id.description == id else { return nil }
+        self = record
     }
 }

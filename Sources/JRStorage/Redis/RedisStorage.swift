@@ -17,8 +17,15 @@ public final class RedisStorage: JobStorage {
         var lease = RedisStorage.standardLease
         /// Off only in tests, for a process that is frozen.
         var isRenewed = true
+        /// How often it is renewed; nil is a third of it.
+        var renewal: Interval?
+        var renewalOrThird: Interval { renewal ?? Interval(nanoseconds: lease.nanoseconds / 3) }
+        /// How long after it has connected a node leaves dead ones alone; nil is as long as the lease.
+        var grace: Interval?
         /// How long a start waits for a hold to end whose owner is connected, or seems to be.
         var patience = Interval.seconds(Int64(2))
+        /// Whether it takes part in the taking over of dead nodes' jobs, on both sides.
+        var takesOver = true
         var client = RedisClient.Times()
     }
 
@@ -36,22 +43,38 @@ public final class RedisStorage: JobStorage {
     var client: RedisClient?
     var lease: RedisLease?
     /// The lease is held and this connection may commit.
-    private var isUp = false
+    var isUp = false
+    /// Before it was asked for the last time, plus its length: until then nobody else has the jobs.
+    private var holdEnd = Instant.zero
     private var isFenced: StorageError?
     private var away: StorageError?
     private var isCommitting = false
     /// Commits of this node that the server has answered for, by its own count.
-    private var commits: Int64 = 0
+    var commits: Int64 = 0
     /// The server has lost what it had: the next commit has everything.
     private var putsAll = false
     private var closing: [(Loop) -> Void] = []
     private var renewal: Handle?
     /// Put by commits of which nobody knows whether they were made: removed by the next one unless it puts them.
-    private var uncertain: Set<JobID> = []
+    var uncertain: Set<JobID> = []
     private var running: Set<JobID> = []
     /// Marks to be taken back with the next commit.
-    private var unmarked: Set<JobID> = []
+    var unmarked: Set<JobID> = []
     private var inherited: Set<JobID> = []
+    /// Attempts of this process that have ended since the last commit, and those of the commit under way.
+    private var results = 0
+    private var resultsUnderWay = 0
+    // Take-over: see RedisStorage+TakeOver.swift.
+    var choose: ((Loop, [JobRecord]) -> [TakeOverChoice]?)?
+    var plan: RedisTakeOverPlan
+    var takeOver: RedisTakeOver?
+    var takeOverTimer: Handle?
+    var nextReading = Instant.zero
+    var isCluster = false
+    /// Of a dead node, and moved by a script whose answer did not come.
+    var unsettled: RedisTakeOver.Piece?
+    /// What the server said against the registry; told once.
+    var cannotTakeOver: String?
 
     private enum Phase {
         case closed
@@ -63,13 +86,26 @@ public final class RedisStorage: JobStorage {
     /// - Parameters:
     ///   - url: as ``RedisAddress`` reads it; what is wrong in it is told by ``open(on:_:)``.
     ///   - node: to which the jobs belong. Two processes with one name cannot have it at the same time.
-    public convenience init(url: String, node: String) {
-        self.init(url: url, node: node, settings: Settings())
+    ///   - lease: how long a silent process keeps its hold.
+    ///   - takesOver: whether it takes over jobs of nodes that died, and others may take over its own.
+    public convenience init(
+        url: String, node: String, lease: Interval = RedisStorage.standardLease, takesOver: Bool = true
+    ) {
+        var settings = Settings()
+        settings.lease = lease
+        settings.takesOver = takesOver
+        self.init(url: url, node: node, settings: settings)
     }
 
     init(url: String, node: String, settings: Settings) {
         self.node = node
+        var settings = settings
+        // Dialled less often, a server that comes back might find the hold ended.
+        settings.client.longestRetry = min(
+            settings.client.longestRetry, max(Interval(nanoseconds: settings.lease.nanoseconds / 3), .milliseconds(1)))
+        settings.client.firstRetry = min(settings.client.firstRetry, settings.client.longestRetry)
         self.settings = settings
+        plan = RedisTakeOverPlan(node: node)
         keys = RedisKeys(node: node)
         address = Result { () throws(ValueError) in try RedisAddress(parsing: url) }
         incarnation = String(SystemRandom.seed(), radix: 16)
@@ -79,7 +115,9 @@ public final class RedisStorage: JobStorage {
 
     public func observe(_ body: @escaping (Loop, StorageEvent) -> Void) { observer = body }
 
-    private func tell(_ event: StorageEvent, _ loop: Loop) {
+    var isOpen: Bool { if case .open = phase { true } else { false } }
+
+    func tell(_ event: StorageEvent, _ loop: Loop) {
         if case .open = phase { observer?(loop, event) }
     }
 
@@ -118,11 +156,14 @@ public final class RedisStorage: JobStorage {
             promise = .redis(found.promise)
             inherited = Set(found.contents.jobs.filter(\.wasRunning).map(\.record.id))
             unmarked = found.strayMarks
+            isCluster = found.isCluster
             phase = .open
             isUp = true
             away = nil
             client?.succeeded()
+            holdEnd = found.held + settings.lease
             renewLater(loop)
+            beginTakeOvers(loop)
             done(loop, .success(found.contents))
         case .failure(let error):
             phase = .closed
@@ -153,6 +194,7 @@ public final class RedisStorage: JobStorage {
 
     private func wentAway(_ failure: RedisFailure, _ loop: Loop) {
         isUp = false
+        interruptTakeOvers(loop)
         let error = storageError(failure)
         let isNews = away?.why != error.why
         away = error
@@ -176,9 +218,12 @@ public final class RedisStorage: JobStorage {
             ])
     }
 
-    private var holder: String {
+    private var holder: String { holder(taker: nil) }
+
+    func holder(taker: String?) -> String {
         RedisLease.Holder(
-            incarnation: incarnation, pid: SystemProgram.pid, host: Self.host, connection: client?.connectionID ?? 0
+            incarnation: incarnation, pid: SystemProgram.pid, host: Self.host, connection: client?.connectionID ?? 0,
+            taker: taker
         ).text
     }
 
@@ -189,10 +234,11 @@ public final class RedisStorage: JobStorage {
 
     /// On a new connection: the old one may still have commands under way, which a new token shuts out.
     private func takeAgain(_ loop: Loop) {
+        let asked = loop.refreshNow().instant
         client?.send(takeCommand()) { [weak self] loop, result in
             guard let self, case .open = self.phase else { return }
             switch result {
-            case .success(let reply): self.taken(RedisLease.Taking(reply), loop)
+            case .success(let reply): self.taken(RedisLease.Taking(reply), asked: asked, loop)
             case .failure(let failure):
                 // A connection that ended has said so itself.
                 if case .refused = failure { self.client?.reset(failure) }
@@ -200,25 +246,21 @@ public final class RedisStorage: JobStorage {
         }
     }
 
-    private func taken(_ taking: RedisLease.Taking?, _ loop: Loop) {
+    private func taken(_ taking: RedisLease.Taking?, asked: Instant, _ loop: Loop) {
         guard case .success(let address) = address else { return }
         switch taking {
         case .taken(let lease, let hasLost):
             self.lease = lease
-            isUp = true
-            away = nil
-            client?.succeeded()
-            renewLater(loop)
-            sendMarks(running)
+            holdEnd = asked + settings.lease
             if hasLost {
                 uncertain = []
                 putsAll = true
                 commits = 0
                 tell(.lost(.lost(address, node: node)), loop)
             }
-            tell(.back, loop)
-        case .fenced(let holder), .held(let holder as RedisLease.Holder?, _, _):
-            fence(.fenced(address, node: node, by: holder), loop)
+            // What became ours without a word is found before anything is put in the place of all there is.
+            settleMove(loop) { [weak self] loop in self?.goOn(loop) }
+        case .fenced(let holder), .held(let holder as RedisLease.Holder?, _, _): fence(by: holder, loop)
         case .format(let found): fence(.format(found, address, node: node), loop)
         case .broken(let index, let records):
             fence(
@@ -227,13 +269,36 @@ public final class RedisStorage: JobStorage {
         }
     }
 
+    private func goOn(_ loop: Loop) {
+        isUp = true
+        away = nil
+        client?.succeeded()
+        renewLater(loop)
+        sendMarks(running)
+        beginTakeOvers(loop)
+        tell(.back, loop)
+    }
+
     /// The end of this storage: everything fails from now on.
     private func fence(_ error: StorageError, _ loop: Loop) {
         guard isFenced == nil else { return }
         isFenced = error
         isUp = false
+        interruptTakeOvers(loop)
         client?.stop()
         tell(.failed(error), loop)
+    }
+
+    /// Another process has the jobs. The attempts of this one, ended or not, are counted where the jobs were, for
+    /// whoever looks for their results.
+    private func fence(by holder: RedisLease.Holder?, _ loop: Loop) {
+        guard isFenced == nil, case .success(let address) = address else { return }
+        let late = results + running.count
+        if late > 0, client?.isReady == true {
+            // A commit under way counts its own.
+            client?.send(RESPCommand("HINCRBY", keys.meta, "late", "\(late)"), isUrgent: true) { _, _ in }
+        }
+        fence(.fenced(address, node: node, by: holder, late: late + resultsUnderWay), loop)
     }
 
     // MARK: Lease
@@ -242,31 +307,44 @@ public final class RedisStorage: JobStorage {
         if let renewal { loop.cancel(renewal) }
         renewal = nil
         guard settings.isRenewed else { return }
-        let third = Interval(nanoseconds: settings.lease.nanoseconds / 3)
-        renewal = loop.schedule(after: third) { [weak self] loop in
+        let wait = settings.renewalOrThird
+        renewal = loop.schedule(after: wait) { [weak self] loop in
             guard let self, case .open = self.phase else { return }
             self.renewal = nil
-            if self.isUp { self.renew() }
             self.renewLater(loop)
+            if self.isUp { self.renew(loop) }
         }
+        nextReading = loop.now.instant + wait
     }
 
-    private func renew() {
+    private func renew(_ loop: Loop) {
         guard let token = lease?.token else { return }
         let words = [token, holder, "\(settings.lease.millisecondsRoundedUp)"]
+        let asked = loop.refreshNow().instant
         client?.send(RedisScript.renew.command(keys, words)) { [weak self] loop, result in
             guard let self, case .open = self.phase, self.lease?.token == token else { return }
             switch result {
             case .success(let reply):
-                if let word = RedisLease.Word(reply) { self.heard(word, loop) }
+                guard let word = RedisLease.Word(reply) else { return }
+                if word == .done { self.renewed(asked, loop) }
+                self.heard(word, loop)
             // A lost connection tells of itself; what the server refuses, the next commit will meet too.
             case .failure: break
             }
         }
+        readRegistry(loop)
     }
 
+    private func renewed(_ asked: Instant, _ loop: Loop) {
+        let wasOver = !mayRun(at: loop.now.instant)
+        holdEnd = max(holdEnd, asked + settings.lease)
+        if wasOver { tell(.back, loop) }
+    }
+
+    public func mayRun(at instant: Instant) -> Bool { instant < holdEnd }
+
     /// What an answer says of the hold.
-    private func heard(_ word: RedisLease.Word, _ loop: Loop) {
+    func heard(_ word: RedisLease.Word, _ loop: Loop) {
         guard case .success(let address) = address else { return }
         switch word {
         case .done: break
@@ -275,7 +353,7 @@ public final class RedisStorage: JobStorage {
             isUp = false
             away = .lost(address, node: node)
             takeAgain(loop)
-        case .fenced(let holder): fence(.fenced(address, node: node, by: holder), loop)
+        case .fenced(let holder): fence(by: holder, loop)
         }
     }
 
@@ -293,12 +371,14 @@ public final class RedisStorage: JobStorage {
             loop.soon { [self] loop in endCommit(.failure(error), loop, done) }
             return
         }
-        let batch = RedisBatch(changes, alsoRemoving: uncertain, unmarking: unmarked)
+        let batch = RedisBatch(changes, alsoRemoving: uncertain, unmarking: unmarked, results: results)
         if let error = batch.problem(address, node: node) {
             loop.soon { [self] loop in endCommit(.failure(error), loop, done) }
             return
         }
         unmarked = []
+        resultsUnderWay = results
+        results = 0
         client?.send(batch.command(keys, token: token, replacingAll: putsAll)) { [self] loop, result in
             endCommit(committed(batch, token, result, loop), loop, done)
         }
@@ -309,22 +389,25 @@ public final class RedisStorage: JobStorage {
     ) -> Result<Void, StorageError> {
         guard case .success(let address) = address else { return .success(()) }
         var failure = RedisFailure.unexpected(command: "EVAL")
+        defer { resultsUnderWay = 0 }
         switch result {
         case .success(let reply):
             if let word = RedisLease.Word(reply) {
                 if word == .done {
-                    uncertain = []
+                    uncertain.subtract(batch.settled)
                     putsAll = false
                     commits = reply.elements?.last?.int ?? commits
                     return .success(())
                 }
                 unmarked.formUnion(batch.unmarked)
                 heard(word, loop)
+                results += resultsUnderWay
                 return .failure(isFenced ?? .lost(address, node: node))
             }
             client?.reset(failure)
         case .failure(let reason): failure = reason
         }
+        results += resultsUnderWay
         unmarked.formUnion(batch.unmarked.subtracting(running))
         if !failure.isCertain { uncertain.formUnion(batch.puts) }
         return .failure(isFenced ?? storageError(failure))
@@ -356,7 +439,7 @@ public final class RedisStorage: JobStorage {
     }
 
     public func unmarkRunning(_ id: JobID) {
-        running.remove(id)
+        if running.remove(id) != nil { results += 1 }
         inherited.remove(id)
         unmarked.insert(id)
     }
@@ -365,7 +448,7 @@ public final class RedisStorage: JobStorage {
         unmarked.formUnion(inherited)
         inherited = []
         guard isUp, !unmarked.isEmpty, !isCommitting, let token = lease?.token else { return }
-        let batch = RedisBatch([], alsoRemoving: [], unmarking: unmarked)
+        let batch = RedisBatch(unmarking: unmarked, results: 0)
         // Taken back again by the next commit, should this one not arrive; that does no harm if it did.
         client?.send(batch.command(keys, token: token)) { _, _ in }
     }
@@ -393,13 +476,15 @@ public final class RedisStorage: JobStorage {
         phase = .closing
         if let renewal { loop.cancel(renewal) }
         renewal = nil
+        defer { interruptTakeOvers(loop) }
         guard isUp, let token = lease?.token, let client else {
             return loop.soon { [self] loop in hasClosed(loop) }
         }
         if !unmarked.isEmpty {
-            let batch = RedisBatch([], alsoRemoving: [], unmarking: unmarked)
+            let batch = RedisBatch(unmarking: unmarked, results: 0)
             client.send(batch.command(keys, token: token)) { _, _ in }
         }
+        leaveRegistry(loop)
         client.send(RedisScript.release.command(keys, [token])) { [self] loop, _ in hasClosed(loop) }
     }
 
@@ -410,6 +495,7 @@ public final class RedisStorage: JobStorage {
         client = nil
         lease = nil
         observer = nil
+        choose = nil
         let bodies = closing
         closing = []
         for body in bodies { body(loop) }

@@ -9,6 +9,10 @@ public struct NodeConfiguration: Sendable {
     public var settings: NodeSettings
     /// Where it keeps its jobs.
     public var storage: StorageChoice
+    /// On a Redis server: how long a node that is silent keeps its jobs.
+    public var redisLease = RedisStorage.standardLease
+    /// On a Redis server: whether the node takes over jobs of nodes that died, and others may take over its own.
+    public var redisTakeOver = true
     /// The distributors it dials and keeps dialling.
     public var distributors: [SocketAddress]
     /// Where it listens for distributors that dial it, as `HOST:PORT`; nil for not at all.
@@ -57,6 +61,8 @@ public struct NodeConfiguration: Sendable {
             storage: try configuration.storage.resolved(configuration),
             distributors: distributors, registry: registry, incarnation: configuration.incarnation,
             log: configuration.log)
+        redisLease = Interval(configuration.redisLease)
+        redisTakeOver = configuration.redisTakeOver
         listen = configuration.listen
         mergesJobItself = configuration.mergeJobItselfToArgs
         slowTurn = configuration.slowTurn.map { Interval($0) }
@@ -73,6 +79,7 @@ extension JobReactorError {
             switch error.code {
             case .locked: .storageLocked
             case .corrupt: .storageCorrupt
+            case .fenced: .storageFenced
             default: .storageFailed
             }
         self.init(code, what: error.what, why: error.why, mend: error.mend, exitCode: error.exitCode)

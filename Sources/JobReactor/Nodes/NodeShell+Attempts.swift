@@ -34,6 +34,8 @@ extension NodeShell {
     func runReady() {
         // Not the start of the turn: a node whose turn comes late in it has the same time as the others.
         let start = loop.refreshNow().instant
+        // Another node may have the jobs: storage says when they are this one's again.
+        guard storage.mayRun(at: start) else { return }
         for count in 1...Self.runsPerTurn {
             guard let order = engine.nextRun(at: loop.now) else { return }
             run(order)

@@ -34,6 +34,8 @@ final class NodeShell: PeerLinkOwner {
     private(set) var isClosed = false
     /// What was last said of storage that takes nothing; nil while it works.
     private var storageTrouble: String?
+    /// So that what is the same at every try is said once.
+    private var lastTakeOver: TakeOverReport?
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
     /// Attempts that can be told to end.
@@ -48,7 +50,7 @@ final class NodeShell: PeerLinkOwner {
             node: configuration.settings.name, reactor: loop.reactor, distributors: configuration.distributors,
             unstored: LoopBound(unstored, loop))
         definitions = configuration.registry.definitions
-        storage = configuration.storage.make(node: configuration.settings.name)
+        storage = configuration.storage.make(configuration)
         let lanes = definitions.mapValues { definition in
             if case .program = definition.work { Lane.program } else { Lane.loop }
         }
@@ -65,6 +67,7 @@ final class NodeShell: PeerLinkOwner {
         whileRunning = self
         watchSlices()
         storage.observe { [weak self] loop, event in self?.heard(event, loop) }
+        storage.takeOver { [weak self] _, records in self?.engine.takeOverChoices(records) }
         openStorage(listening: socket)
     }
 
@@ -75,6 +78,7 @@ final class NodeShell: PeerLinkOwner {
             case .success(let found):
                 if found.report.tornBytes > 0 { log(.warning, "\(found.report)") }
                 for warning in found.report.warnings { log(.warning, warning) }
+                engine.lateResults = found.report.lateResults
                 tellStorageWorks()
                 engine.promise = storage.promise.word
                 engine.recovered(found.jobs, at: loop.now)
@@ -217,8 +221,19 @@ final class NodeShell: PeerLinkOwner {
             observe(.failed(JobReactorError(error)))
         case .trouble(let error):
             log(.error, "\(error)")
+        case .tookOver(let jobs, _):
+            engine.tookOver(jobs, at: loop.refreshNow())
+        case .takeOverEnded(let report):
+            tell(report)
         }
         planTurn()
+    }
+
+    private func tell(_ report: TakeOverReport) {
+        let isNew = lastTakeOver?.node != report.node || lastTakeOver?.stopped != report.stopped
+        lastTakeOver = report
+        guard report.taken > 0 || (isNew && (report.left > 0 || report.stopped != nil)) else { return }
+        log(.warning, "\(report)")
     }
 
     /// Once for each kind of trouble, and not at every try.

@@ -84,11 +84,13 @@ public enum StorageChoice: Sendable, Equatable {
         }
     }
 
-    func make(node: String) -> any JobStorage {
+    func make(_ configuration: NodeConfiguration) -> any JobStorage {
         switch self {
         case .memory: MemoryStorage()
         case .redis(let url):
-            RedisStorage(url: url ?? "redis://localhost:\(RedisAddress.standardPort)/0", node: node)
+            RedisStorage(
+                url: url ?? "redis://localhost:\(RedisAddress.standardPort)/0", node: configuration.settings.name,
+                lease: configuration.redisLease, takesOver: configuration.redisTakeOver)
         case .journal(let directory, let sync):
             switch sync {
             case .always: JournalStorage(directory: directory, sync: .always)

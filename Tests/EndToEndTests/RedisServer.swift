@@ -1,0 +1,1 @@
+../JRStorageTests/RedisServer.swift
