@@ -72,10 +72,22 @@ private enum Roff {
             case "\\": escaped += "\\e"
             case "-": escaped += "\\-"
             case "\"": escaped += "\\(dq"
-            default: escaped.append(character)
+            default:
+                // Not every troff reads UTF-8; all know a character by its number.
+                for scalar in character.unicodeScalars {
+                    escaped += scalar.isASCII ? String(scalar) : "\\[u\(hexadecimal(scalar.value))]"
+                }
             }
         }
         return escaped.hasPrefix(".") || escaped.hasPrefix("'") ? "\\&" + escaped : escaped
+    }
+}
+
+extension Roff {
+    /// `2026`: at least four digits, in capitals.
+    private static func hexadecimal(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16, uppercase: true)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
 }
 
