@@ -56,6 +56,8 @@ public struct ClusterMachine: Sendable {
     /// Set by `downRequested`: nothing starts any more.
     public private(set) var goingDown: Urgency?
     private var toldToStop: Set<Int> = []
+    /// Members that are no part of the cluster any more: stopped, and asked for by nobody.
+    public private(set) var retired: Set<Int> = []
 
     public init(members: [Member]) {
         self.members = members
@@ -127,6 +129,21 @@ public struct ClusterMachine: Sendable {
         }
     }
 
+    // MARK: Growing and shrinking
+
+    /// Takes over a plan that has changed: new members for new places, who waits for whom, who is retired.
+    ///
+    /// - Parameter make: a member that has not started for a new place.
+    public mutating func follow(_ plan: Plan, make: (Int) -> Member) {
+        for position in plan.instances.indices {
+            if position == members.count { members.append(make(position)) }
+            members[position].after = plan.instances[position].after
+            members[position].rank = plan.instances[position].rank
+            members[position].machine.policy = plan.instances[position].entry.policy
+        }
+        retired = plan.retired
+    }
+
     // MARK: Questions
 
     /// Whether nothing is left to wait for: all have stopped, failed or finished.
@@ -135,7 +152,8 @@ public struct ClusterMachine: Sendable {
     /// What is said to somebody who waits for the cluster to be up. Fails closed: a start that was given up once, a
     /// loop of crashes and a port in other hands are failures here, though the retries go on.
     public var verdict: Verdict {
-        let failed = members.indices.filter { position in
+        let live = members.indices.filter { !retired.contains($0) }
+        let failed = live.filter { position in
             let machine = members[position].machine
             switch machine.state {
             case .failed, .crashLooping, .blocked: return true
@@ -145,7 +163,7 @@ public struct ClusterMachine: Sendable {
             }
         }
         if !failed.isEmpty { return .failed(failed) }
-        let pending = members.indices.filter { !members[$0].machine.state.allowsDependents }
+        let pending = live.filter { !members[$0].machine.state.allowsDependents }
         return pending.isEmpty ? .ready : .pending(pending)
     }
 }

@@ -5,7 +5,8 @@ public import JRBase
 /// Pure: events with the time go in, actions come out in the order in which they are to be done. One incarnation is
 /// over, its whole process group with it, before the next is spawned.
 public struct InstanceMachine: Sendable {
-    public let policy: Policy
+    /// May change while it runs: what is decided from then on follows the new one.
+    public internal(set) var policy: Policy
     /// Whether it has a life line whose end makes it finish its work; a program that has none gets the signal at once.
     public let drains: Bool
     /// Whether it says by itself that it is ready; one that cannot is ready when it is spawned.

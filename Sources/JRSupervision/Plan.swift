@@ -44,9 +44,12 @@ public struct Plan: Sendable, Equatable {
         public var logDirectory: String
     }
 
-    public let manifest: Manifest
+    public internal(set) var manifest: Manifest
     public let surroundings: Surroundings
-    public let instances: [Instance]
+    /// Every place, those that are retired with them: a place keeps its position for as long as the plan lives.
+    public internal(set) var instances: [Instance]
+    /// Places of which nothing is to run any more.
+    public internal(set) var retired: Set<Int> = []
 
     /// Variables that the supervisor sets for everything, and a manifest therefore cannot.
     private static let ownVariables = [
@@ -97,7 +100,7 @@ public struct Plan: Sendable, Equatable {
         return found
     }
 
-    private static func instance(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> Instance {
+    static func instance(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> Instance {
         let name = "\(entry.name).\(index)"
         var rank = 2
         var storage: String?
@@ -144,13 +147,25 @@ public struct Plan: Sendable, Equatable {
 
     /// The positions meant by a name: an instance's, or an entry's with all its instances. Empty when there is none.
     public func positions(named name: String) -> [Int] {
-        let exact = instances.indices.filter { instances[$0].name == name }
-        return exact.isEmpty ? instances.indices.filter { instances[$0].entry.name == name } : exact
+        let exact = live.filter { instances[$0].name == name }
+        return exact.isEmpty ? live.filter { instances[$0].entry.name == name } : exact
+    }
+
+    /// The places that are not retired, in the order of the manifest.
+    public var live: [Int] {
+        let all = instances.indices.filter { !retired.contains($0) }
+        let order = Dictionary(
+            manifest.entries.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        return all.sorted { left, right in
+            let first = (order[instances[left].entry.name] ?? .max, instances[left].index, left)
+            let second = (order[instances[right].entry.name] ?? .max, instances[right].index, right)
+            return first < second
+        }
     }
 
     /// What a wrong name may have meant, and what there is.
     public func suggestion(for name: String) -> String {
-        let names = instances.map(\.name) + manifest.entries.map(\.name)
+        let names = live.map { instances[$0].name } + manifest.entries.map(\.name)
         if let nearest = Names.nearest(to: name, among: names) { return "did you mean \"\(nearest)\"?" }
         return "there is: " + manifest.entries.map(\.name).joined(separator: ", ")
     }
@@ -240,13 +255,18 @@ public struct Plan: Sendable, Equatable {
     public func cluster(incarnations: [String: Int] = [:], seed: UInt64) -> ClusterMachine {
         var random = SeededRandom(seed: seed)
         return ClusterMachine(
-            members: instances.map { instance in
-                let isOurs = instance.rank < 2
-                let machine = InstanceMachine(
-                    policy: instance.entry.policy, drains: isOurs, reportsReady: isOurs,
-                    incarnation: incarnations[instance.name] ?? 0, seed: random.next())
-                return ClusterMachine.Member(machine: machine, after: instance.after, rank: instance.rank)
+            members: instances.indices.map { position in
+                member(position, incarnation: incarnations[instances[position].name] ?? 0, seed: random.next())
             })
+    }
+
+    /// One place of it.
+    public func member(_ position: Int, incarnation: Int, seed: UInt64) -> ClusterMachine.Member {
+        let instance = instances[position]
+        let isOurs = instance.rank < 2
+        let machine = InstanceMachine(
+            policy: instance.entry.policy, drains: isOurs, reportsReady: isOurs, incarnation: incarnation, seed: seed)
+        return ClusterMachine.Member(machine: machine, after: instance.after, rank: instance.rank)
     }
 }
 

@@ -6,13 +6,13 @@ import JRSystem
 
 /// What a client may ask for.
 enum Verb: String, CaseIterable {
-    case status, start, stop, restart, drain, resume, kill, down
+    case status, start, stop, restart, drain, resume, scale, kill, down
     case events, why, wait
 }
 
 /// A request that is answered when what it asked for has come true, or cannot any more.
 final class Operation {
-    enum Goal { case ready, drained, rolled, stopped, down }
+    enum Goal { case ready, drained, rolled, scaled, stopped, down }
 
     let verb: Verb
     let goal: Goal
@@ -59,9 +59,15 @@ extension Supervisor {
             }
         case .down:
             let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
-            operations.append(Operation(.down, .down, Array(plan.instances.indices), client))
+            operations.append(Operation(.down, .down, plan.live, client))
             note("down was asked for\(urgency == .drain ? "" : ", now")")
             tell(.downRequested(urgency))
+        case .scale:
+            do throws(SupervisorError) {
+                try scale(request, client)
+            } catch {
+                client.fail(error.exitCode, error.message)
+            }
         case .start, .stop, .restart, .drain, .resume, .kill:
             do throws(SupervisorError) {
                 let positions = try positions(request, orAll: verb == .restart)
@@ -73,7 +79,7 @@ extension Supervisor {
     }
 
     func positions(_ request: JSON, orAll: Bool = false) throws(SupervisorError) -> [Int] {
-        if orAll, request["names"]?.array?.isEmpty == true { return Array(plan.instances.indices) }
+        if orAll, request["names"]?.array?.isEmpty == true { return plan.live }
         var found: [Int] = []
         for name in request["names"]?.array?.compactMap(\.string) ?? [] {
             let positions = plan.positions(named: name)
@@ -116,12 +122,12 @@ extension Supervisor {
         case .restart: tell(.restartRequested(positions, urgency))
         case .drain: beginDrain(operation)
         case .resume: tell(.resumeRequested(positions))
-        case .status, .kill, .down, .events, .why, .wait: break
+        case .status, .scale, .kill, .down, .events, .why, .wait: break
         }
     }
 
     /// Two operations on one instance never overlap: a stop puts an end to what goes on, everything else has to wait.
-    private func makeWay(for verb: Verb, _ positions: [Int]) throws(SupervisorError) {
+    func makeWay(for verb: Verb, _ positions: [Int]) throws(SupervisorError) {
         for other in operations where other.positions.contains(where: positions.contains) {
             let isUndone = verb == .resume && other.verb == .drain
             guard verb == .stop || isUndone else {
@@ -135,6 +141,7 @@ extension Supervisor {
             other.fail(SupervisorError.inUse, "a \(verb.rawValue) of \(names(positions)) came in between")
             if let timer = other.timer { loop.cancel(timer) }
             if other.goal == .rolled { cancelRolls(of: other.positions) }
+            if other.goal == .scaled { cancelShrinks(of: other) }
             return true
         }
     }
@@ -164,7 +171,7 @@ extension Supervisor {
     func settleOperations() {
         operations.removeAll { operation in
             switch operation.goal {
-            case .down, .rolled:
+            case .down, .rolled, .scaled:
                 return false
             case .stopped:
                 guard operation.positions.allSatisfy({ cluster.members[$0].machine.state.isSettled }) else {

@@ -20,8 +20,12 @@ extension Supervisor {
                 name: plan.instances[index].name, incarnation: machine.incarnation, pid: machine.pid,
                 startTime: startTime)
         }
+        let known = Set(instances.map(\.name))
+        let past = pastIncarnations.filter { !known.contains($0.key) }.sorted { $0.key < $1.key }.map {
+            StateRecord.Instance(name: $0.key, incarnation: $0.value, pid: nil, startTime: nil)
+        }
         do {
-            try runtime.write(StateRecord(supervisorPid: SystemProgram.pid, instances: instances))
+            try runtime.write(StateRecord(supervisorPid: SystemProgram.pid, instances: instances + past))
         } catch {
             note("the state file cannot be written: \(error)")
         }

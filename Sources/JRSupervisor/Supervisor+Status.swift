@@ -25,7 +25,7 @@ extension Supervisor {
     private static let patience = Interval.milliseconds(500)
 
     var status: ClusterStatus {
-        let instances = plan.instances.indices.map { status(of: $0) }
+        let instances = plan.live.map { status(of: $0) }
         return ClusterStatus(cluster: plan.manifest.name, supervisorPid: SystemProgram.pid, instances: instances)
     }
 

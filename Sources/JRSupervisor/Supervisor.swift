@@ -36,7 +36,7 @@ public final class Supervisor {
         case failed(String, logs: [String])
     }
 
-    let plan: Plan
+    var plan: Plan
     let runtime: RuntimeDirectory
     let console: Console
     let loop: Loop
@@ -60,8 +60,13 @@ public final class Supervisor {
     public internal(set) var untilIdleText: String?
     /// Children that are no instances.
     var guests: [ChildProcess] = []
+    /// The last number of every instance that an earlier supervisor knew: those of places that come later rise as well.
+    var pastIncarnations: [String: Int] = [:]
     var statusDesk = StatusDesk()
     var rolls: [Roll] = []
+    var shrinks: [Shrink] = []
+    var isLookingAtShrinks = false
+    var shrinksNeedLook = false
     var isLookingAtRolls = false
     var rollsNeedLook = false
 
@@ -104,12 +109,11 @@ public final class Supervisor {
         startedAt = loop.refreshNow().instant
         try? Files.removeTree(runtime.kept)
         prepareSlots()
-        var last: [String: Int] = [:]
         for instance in record?.instances ?? [] {
             // A supervisor that was killed may have started one more than it could write down.
-            last[instance.name] = instance.incarnation + (lock.followsCrash ? 100 : 0)
+            pastIncarnations[instance.name] = instance.incarnation + (lock.followsCrash ? 100 : 0)
         }
-        cluster = plan.cluster(incarnations: last, seed: SystemRandom.seed())
+        cluster = plan.cluster(incarnations: pastIncarnations, seed: SystemRandom.seed())
         try openControl()
         if options.ownsProcess {
             watchOrphans()
@@ -137,12 +141,14 @@ public final class Supervisor {
     }
 
     private func prepareSlots() {
-        slots = plan.instances.enumerated().map { index, instance in
-            try? Files.makeDirectories(instance.logDirectory, mode: 0o700)
-            let log = InstanceLog(instance, loop)
-            log.report = { [weak self] text in self?.note(index, text) }
-            return Slot(log: log)
-        }
+        slots = plan.instances.enumerated().map { slot($0.offset, $0.element) }
+    }
+
+    func slot(_ index: Int, _ instance: Plan.Instance) -> Slot {
+        try? Files.makeDirectories(instance.logDirectory, mode: 0o700)
+        let log = InstanceLog(instance, loop)
+        log.report = { [weak self] text in self?.note(index, text) }
+        return Slot(log: log)
     }
 
     private func openControl() throws(SupervisorError) {
@@ -297,15 +303,17 @@ public final class Supervisor {
         settleOperations()
         settleWaits()
         lookAtRolls()
+        lookAtShrinks()
         if cluster.goingDown != nil {
             if cluster.isSettled { end() }
             return
         }
         lookAtStart()
         if lookForIdle() { return }
-        let states = cluster.members.map(\.machine.state)
+        let states = plan.live.map { cluster.members[$0].machine.state }
         // With everything over and nothing stopped by hand there is nothing left to supervise.
-        if cluster.goingDown == nil, cluster.isSettled, !states.contains(.stopped), !options.staysWhenOver {
+        let isOver = cluster.isSettled && !states.isEmpty && !states.contains(.stopped)
+        if cluster.goingDown == nil, isOver, !options.staysWhenOver {
             let failed = states.contains(.failed)
             note(failed ? "nothing is left to run, and not all went well" : "everything has finished")
             endCode = failed ? SupervisorError.unavailable : 0

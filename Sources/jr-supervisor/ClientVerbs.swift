@@ -5,7 +5,7 @@ import JRSupervision
 import JRSupervisor
 import JRSystem
 
-/// `start`, `stop`, `restart`, `drain`, `resume`, `kill` and `down`: asked for over the control socket, answered when
+/// `start`, `stop`, `restart`, `drain`, `resume`, `scale`, `kill` and `down`: asked for over the control socket, answered when
 /// it has come true.
 enum OperationVerb {
     static func run(_ command: ParsedCommand) throws -> Int32 {
@@ -14,6 +14,13 @@ enum OperationVerb {
         switch verb {
         case "down":
             request["now"] = .bool(command.flag("now"))
+        case "scale":
+            let parts = (command.argument(0) ?? "").split(separator: "=", omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty, let count = Int64(parts[1]), count >= 0 else {
+                throw UsageError(.other("scale takes NAME=COUNT, such as worker=4"), verb: verb)
+            }
+            request["name"] = .string(String(parts[0]))
+            request["count"] = .int(count)
         case "kill":
             let word = command.argument(1) ?? "KILL"
             guard let signal = Signal(word) else {

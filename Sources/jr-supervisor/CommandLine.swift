@@ -116,6 +116,14 @@ let commandLine = CommandLineSpec(
                 """),
         VerbSpec("resume", "Let a node that was drained take jobs again", arguments: [names], options: [json]),
         VerbSpec(
+            "scale", "Run more or fewer instances of an entry, until the supervisor ends",
+            arguments: [.required("NAME=COUNT", "Such as worker=4; write it into the manifest to keep it")],
+            options: [json],
+            details: """
+                Fewer: the idle ones go first, drained. When one of those would leave jobs behind, nothing is changed,
+                and what it holds is said, with exit 69.
+                """),
+        VerbSpec(
             "kill", "Send a signal to a process; what dies of it is restarted like after any death",
             arguments: [
                 .required("NAME", "An instance or entry"),

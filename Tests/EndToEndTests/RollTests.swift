@@ -3,9 +3,10 @@ import JRReactor
 import JRSystem
 import JobReactor
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("Rolling restarts of real nodes", .serialized)
+@Suite("Rolling restarts of real nodes", .serialized, .mayBlock)
 struct RollTests {
     private static let isFull = SystemProgram.environment["JR_TEST_FULL"] == "1"
 
@@ -140,5 +141,29 @@ struct RollTests {
         #expect(resume.output == "ready: worker.1\n", "\(resume.errors)")
         #expect(try cluster.jr(["enqueue", "work", "--node", "worker.1", "--wait"]).status == .exited(0))
         #expect(try cluster.supervisor("status").status == .exited(0))
+    }
+
+    @Test("scale: more nodes take jobs at once; fewer go only when they hold none, and what they hold is said")
+    func scale() throws {
+        let jobs = try Jobs()
+        let cluster = try Cluster(jobs: jobs.path)
+        try cluster.up()
+        let more = try cluster.supervisor("scale", "worker=4")
+        #expect(more.status == .exited(0), "\(more.errors)")
+        #expect(more.output == "ready: worker.3, worker.4\n")
+        #expect(try cluster.jr(["enqueue", "work", "--node", "worker.4", "--wait"]).status == .exited(0))
+        #expect(try cluster.jr(["enqueue", "work", "--node", "worker.4", "--after", "1h"]).status == .exited(0))
+        // The one that holds a job is left alone as long as there are others.
+        let fewer = try cluster.supervisor("scale", "worker=3")
+        #expect(fewer.output == "worker has 3 instances; gone: worker.3\n", "\(fewer.errors)\(fewer.output)")
+        let refused = try cluster.supervisor("scale", "worker=0")
+        #expect(refused.status == .exited(69))
+        #expect(refused.errors.contains("worker.4 holds 1 scheduled job"), "\(refused.errors)")
+        #expect(try cluster.instances().map(\.name) == ["main.1", "worker.1", "worker.2", "worker.4"])
+        #expect(try cluster.instances().allSatisfy { $0.state == "ready" })
+        let again = try cluster.supervisor("scale", "worker=4")
+        #expect(again.output == "ready: worker.3\n", "\(again.errors)")
+        #expect(try cluster.supervisor("scale", "main=2").status == .exited(64))
+        #expect(try cluster.supervisor("scale", "worker").status == .exited(64))
     }
 }

@@ -28,7 +28,9 @@ final class NodeShell: PeerLinkOwner {
     private var hasToldDrained = false
     /// It is to end when it is drained, and not only to pause.
     private var isLeaving = false
-    private var hasToldPaused = false
+    /// How many jobs it held when it last said that it is paused; nil before.
+    private var toldPaused: Int?
+    private var isPauseLookPlanned = false
     let counting = JobCounting()
     /// Storage is closed, or about to be: what still ends is not heard any more.
     private(set) var isClosed = false
@@ -173,11 +175,23 @@ final class NodeShell: PeerLinkOwner {
         armTimer()
         if counting.isWatched { counting.look(at: engine.counts, on: loop) }
         guard engine.isDrained, !hasToldDrained else { return }
-        if isLeaving {
-            finishDrain()
-        } else if !hasToldPaused {
-            hasToldPaused = true
+        if isLeaving { finishDrain() } else { tellPaused() }
+    }
+
+    /// Once it is so, and again when jobs have left: not at once, since each look goes over all jobs.
+    private func tellPaused() {
+        let stored = engine.counts.stored
+        if toldPaused == nil {
+            toldPaused = stored
             observe(.paused(engine.holdings))
+        } else if toldPaused != stored, !isPauseLookPlanned {
+            isPauseLookPlanned = true
+            loop.schedule(after: .milliseconds(50)) { [weak self] _ in
+                guard let self else { return }
+                self.isPauseLookPlanned = false
+                if self.toldPaused != nil { self.toldPaused = nil }
+                self.planTurn()
+            }
         }
     }
 
@@ -281,7 +295,7 @@ final class NodeShell: PeerLinkOwner {
     func pause(finishingReady: Bool) {
         guard !isLeaving else { return }
         engine.drain(finishingReady: finishingReady)
-        hasToldPaused = false
+        toldPaused = nil
         planTurn()
     }
 
