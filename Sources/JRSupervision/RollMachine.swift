@@ -87,6 +87,9 @@ public struct RollMachine: Sendable {
         }
     }
 
+    /// Those whose turn has not come.
+    public var untouched: [Int] { remaining }
+
     /// Those that have been restarted and were ready.
     public var done: [Int] { positions.filter { !remaining.contains($0) && $0 != current } }
 

@@ -6,13 +6,13 @@ import JRSystem
 
 /// What a client may ask for.
 enum Verb: String, CaseIterable {
-    case status, start, stop, restart, drain, resume, scale, kill, down
+    case status, start, stop, restart, drain, resume, scale, reload, kill, down
     case events, why, wait
 }
 
 /// A request that is answered when what it asked for has come true, or cannot any more.
 final class Operation {
-    enum Goal { case ready, drained, rolled, scaled, stopped, down }
+    enum Goal { case ready, drained, rolled, scaled, reloaded, stopped, down }
 
     let verb: Verb
     let goal: Goal
@@ -29,7 +29,11 @@ final class Operation {
     }
 
     func progress(_ text: String) { client.send(["progress": .string(text)]) }
-    func succeed(_ message: String) { client.succeed(["message": .string(message)]) }
+    func succeed(_ message: String, _ more: JSON = [:]) {
+        var object = more.object ?? [:]
+        object["message"] = .string(message)
+        client.succeed(.object(object))
+    }
     func fail(_ exitCode: Int32, _ message: String, _ more: JSON = [:]) { client.fail(exitCode, message, more) }
 }
 
@@ -62,9 +66,9 @@ extension Supervisor {
             operations.append(Operation(.down, .down, plan.live, client))
             note("down was asked for\(urgency == .drain ? "" : ", now")")
             tell(.downRequested(urgency))
-        case .scale:
+        case .scale, .reload:
             do throws(SupervisorError) {
-                try scale(request, client)
+                try verb == .scale ? scale(request, client) : reload(request, client)
             } catch {
                 client.fail(error.exitCode, error.message)
             }
@@ -122,7 +126,7 @@ extension Supervisor {
         case .restart: tell(.restartRequested(positions, urgency))
         case .drain: beginDrain(operation)
         case .resume: tell(.resumeRequested(positions))
-        case .status, .scale, .kill, .down, .events, .why, .wait: break
+        case .status, .scale, .reload, .kill, .down, .events, .why, .wait: break
         }
     }
 
@@ -141,7 +145,8 @@ extension Supervisor {
             other.fail(SupervisorError.inUse, "a \(verb.rawValue) of \(names(positions)) came in between")
             if let timer = other.timer { loop.cancel(timer) }
             if other.goal == .rolled { cancelRolls(of: other.positions) }
-            if other.goal == .scaled { cancelShrinks(of: other) }
+            if other.goal == .reloaded { cancelReload() }
+            if other.goal == .scaled || other.goal == .reloaded { cancelShrinks(of: other) }
             return true
         }
     }
@@ -171,7 +176,7 @@ extension Supervisor {
     func settleOperations() {
         operations.removeAll { operation in
             switch operation.goal {
-            case .down, .rolled, .scaled:
+            case .down, .rolled, .scaled, .reloaded:
                 return false
             case .stopped:
                 guard operation.positions.allSatisfy({ cluster.members[$0].machine.state.isSettled }) else {

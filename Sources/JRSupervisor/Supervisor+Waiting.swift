@@ -33,7 +33,7 @@ extension Supervisor {
             throw SupervisorError(
                 exitCode: ExitCodes.usage, "a cluster is idle as a whole: leave out the names after 'idle'")
         }
-        let wait = Waiting(goal, isAll ? Array(plan.instances.indices) : try positions(request), client)
+        let wait = Waiting(goal, isAll ? plan.live : try positions(request), client)
         if let limit = request["timeoutMilliseconds"]?.int {
             wait.timer = loop.schedule(after: .milliseconds(limit)) { [weak self] _ in
                 self?.waitTookTooLong(wait, .milliseconds(limit))

@@ -65,6 +65,7 @@ public final class Supervisor {
     var statusDesk = StatusDesk()
     var rolls: [Roll] = []
     var shrinks: [Shrink] = []
+    var reloading: Reload?
     var isLookingAtShrinks = false
     var shrinksNeedLook = false
     var isLookingAtRolls = false
@@ -79,6 +80,8 @@ public final class Supervisor {
     var endCode: Int32 = 0
     private var isEnding = false
 
+    /// Reads the manifest again; nil where there is none that could have changed.
+    public var reread: (() throws(SupervisorError) -> ManifestFile)?
     /// Called once with what became of the start.
     public var started: ((Start) -> Void)?
     /// Called once when everything is down and written; the loop can be stopped then.
@@ -304,6 +307,7 @@ public final class Supervisor {
         settleWaits()
         lookAtRolls()
         lookAtShrinks()
+        lookAtReload()
         if cluster.goingDown != nil {
             if cluster.isSettled { end() }
             return

@@ -5,8 +5,8 @@ import JRSupervision
 import JRSupervisor
 import JRSystem
 
-/// `start`, `stop`, `restart`, `drain`, `resume`, `scale`, `kill` and `down`: asked for over the control socket, answered when
-/// it has come true.
+/// `start`, `stop`, `restart`, `drain`, `resume`, `scale`, `reload`, `kill` and `down`: asked for over the control
+/// socket, answered when it has come true.
 enum OperationVerb {
     static func run(_ command: ParsedCommand) throws -> Int32 {
         guard let verb = command.verb else { return ExitCode.usage.rawValue }
@@ -21,6 +21,8 @@ enum OperationVerb {
             }
             request["name"] = .string(String(parts[0]))
             request["count"] = .int(count)
+        case "reload":
+            request["dryRun"] = .bool(command.flag("dry-run"))
         case "kill":
             let word = command.argument(1) ?? "KILL"
             guard let signal = Signal(word) else {

@@ -124,6 +124,14 @@ let commandLine = CommandLineSpec(
                 and what it holds is said, with exit 69.
                 """),
         VerbSpec(
+            "reload", "Read the manifest again and change what has changed, one instance after the other",
+            options: [.flag("dry-run", "Only say what would change"), json],
+            details: """
+                What is new is started first, then what has changed is restarted as `restart --rolling` does it, then
+                what is gone is stopped, drained. A manifest that is wrong changes nothing: exit 78, with everything
+                that is wrong. The first that fails ends it with exit 74.
+                """),
+        VerbSpec(
             "kill", "Send a signal to a process; what dies of it is restarted like after any death",
             arguments: [
                 .required("NAME", "An instance or entry"),

@@ -24,9 +24,7 @@ struct UpVerb {
         // The program in the background, which answers to the one that started it.
         let starter = Starter.ofThisProgram
         do throws(SupervisorError) {
-            let only = command.values("only")
-            let file = try ManifestFile(
-                command.argument(0), runtime: command.value("runtime"), only: only.isEmpty ? nil : only)
+            let file = try manifest()
             try file.runtime.make()
             if command.flag("detach"), starter == nil {
                 return try Detached.start(file.runtime, json: command.flag("json"))
@@ -38,6 +36,12 @@ struct UpVerb {
             throw error
         }
         return ExitCode.ok.rawValue
+    }
+
+    private func manifest() throws(SupervisorError) -> ManifestFile {
+        let only = command.values("only")
+        return try ManifestFile(
+            command.argument(0), runtime: command.value("runtime"), only: only.isEmpty ? nil : only)
     }
 
     /// Runs the loop; the program ends from within it.
@@ -66,6 +70,7 @@ struct UpVerb {
                     Standard.write(Standard.error, "jr-supervisor: not ready:\n\(reasons)\n")
                 }
             }
+            supervisor.reread = { [self] () throws(SupervisorError) in try manifest() }
             // Holds the supervisor as well, for as long as it runs.
             supervisor.ended = { [supervisor] _, code in
                 if code != 0, let text = supervisor.untilIdleText {

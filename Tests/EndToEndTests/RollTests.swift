@@ -166,4 +166,65 @@ struct RollTests {
         #expect(try cluster.supervisor("scale", "main=2").status == .exited(64))
         #expect(try cluster.supervisor("scale", "worker").status == .exited(64))
     }
+
+    /// A cluster whose manifest changes.
+    private func manifest(_ jobs: String, count: Int = 2, worker: String = "", more: String = "") -> String {
+        """
+        {
+          "name": "test",
+          "distributors": { "main": { "listen": "127.0.0.1:0" } },
+          "nodes": { "worker": { "count": \(count), "distributors": ["main"], "jobs": "\(jobs)" \(worker) } },
+          "programs": { \(more) }
+        }
+        """
+    }
+
+    @Test("reload shows the difference, changes only what changed, and a wrong manifest or a bad value changes nothing")
+    func reload() throws {
+        let jobs = try Jobs()
+        let cluster = try Cluster(jobs: jobs.path)
+        let file = cluster.directory + "/cluster.json"
+        func write(_ text: String) throws { try Files.replace(file, with: Array(text.utf8)) }
+        try write(manifest(jobs.path, more: #""pause": { "command": ["sleep", "1000"] }"#))
+        try cluster.up()
+        let before = try cluster.instances()
+        #expect(try cluster.supervisor("reload").output == "no difference\n")
+
+        try write(#"{ "nodes": { "worker": { "cuont": 3 } } }"#)
+        let wrong = try cluster.supervisor("reload")
+        #expect(wrong.status == .exited(78))
+        #expect(wrong.errors.contains(#"unknown key "cuont""#) && wrong.errors.contains("nothing was changed"))
+
+        let pause = #""pause": { "command": ["sleep", "1000"] }"#
+        try write(manifest(jobs.path, count: 3, worker: #", "credit": 7"#, more: pause))
+        let dry = try cluster.supervisor("reload", "--dry-run")
+        #expect(
+            dry.output == "+ worker: 1 more instance\n~ worker: JR_CREDIT (restarted one after the other)\n",
+            "\(dry.errors)")
+        #expect(try cluster.instances().map(\.pid) == before.map(\.pid), "a dry run does nothing")
+        let reload = try cluster.supervisor("reload")
+        #expect(reload.status == .exited(0), "\(reload.errors)")
+        let after = try cluster.instances()
+        #expect(after.map(\.name) == ["main.1", "worker.1", "worker.2", "worker.3", "pause.1"])
+        #expect(after.allSatisfy { $0.state == "ready" })
+        let pids = { (rows: [Cluster.Instance], name: String) in rows.first { $0.name == name }?.pid }
+        for name in ["main.1", "pause.1"] { #expect(pids(before, name) == pids(after, name), "\(name)") }
+        for name in ["worker.1", "worker.2"] { #expect(pids(before, name) != pids(after, name), "\(name)") }
+
+        // The new one does not load its jobs: it goes back, and with it what the plan says of it.
+        let empty = cluster.directory + "/other"
+        try Files.makeDirectories(empty)
+        try Files.write(empty + "/work.swift", Array("import JobReactor\nlet x: Int = \"\"\n".utf8))
+        try write(manifest(empty, count: 3, worker: #", "credit": 7"#, more: pause))
+        let bad = try cluster.supervisor("reload")
+        #expect(bad.status == .exited(74), "\(bad.errors)")
+        #expect(bad.errors.contains("went back to what ran before, and is ready"), "\(bad.errors)")
+        #expect(try cluster.supervisor("reload", "--dry-run").output.hasPrefix("~ worker: JR_JOBS"))
+        #expect(try cluster.jr(["enqueue", "work", "--wait"]).output.contains("one"))
+
+        try write(manifest(jobs.path, count: 1, worker: #", "credit": 7"#))
+        let less = try cluster.supervisor("reload")
+        #expect(less.status == .exited(0), "\(less.errors)")
+        #expect(try cluster.instances().map(\.name) == ["main.1", "worker.1"], "the highest numbers go first")
+    }
 }
