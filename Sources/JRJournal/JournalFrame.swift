@@ -82,6 +82,32 @@ public struct JournalFrame: Sendable, Equatable {
         }
         return bytes[index...].firstIndex { $0 != 0 }
     }
+
+    static func lastNonZero(_ bytes: ArraySlice<UInt8>) -> Int? {
+        // SAFETY: as above.
+        let end = bytes.withUnsafeBytes { raw in
+            var end = raw.count
+            while end >= 8, raw.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 { end -= 8 }
+            while end > 0, raw[end - 1] == 0 { end -= 1 }
+            return end
+        }
+        return end == 0 ? nil : bytes.startIndex + end - 1
+    }
+
+    /// The first offset from `offset` on at which the magic stands, whatever follows it.
+    static func firstMagic(in bytes: ArraySlice<UInt8>, from offset: Int) -> Int? {
+        // SAFETY: as above.
+        bytes.withUnsafeBytes { raw in
+            var place = offset
+            while place + 4 <= raw.count {
+                let word = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: place, as: UInt32.self))
+                if word == magic { return place }
+                let isZero = place + 8 <= raw.count && raw.loadUnaligned(fromByteOffset: place, as: UInt64.self) == 0
+                place += isZero ? 8 : 1
+            }
+            return nil
+        }
+    }
 }
 
 /// Why the bytes where a frame should begin are none.

@@ -51,12 +51,9 @@ public struct SegmentScan: Sendable {
     /// The first intact frame at or after `offset` that was written when more than `sequence` was durable: proof that
     /// what is missing before it was once promised. Looks at every byte.
     public func laterFrame(after offset: Int, durableBeyond sequence: UInt64) -> JournalFrame? {
-        var index = bytes.startIndex + offset
-        let first = UInt8(truncatingIfNeeded: JournalFrame.magic)
-        while index < bytes.endIndex, let start = JournalFrame.firstNonZero(bytes[index...]) {
-            index = start + 1
-            guard bytes[start] == first else { continue }
-            let place = start - bytes.startIndex
+        var next = offset
+        while let place = JournalFrame.firstMagic(in: bytes, from: next) {
+            next = place + 1
             guard case .frame(let frame) = JournalFrame.parse(bytes, at: place, salt: header.salt) else { continue }
             if frame.lastSequence > sequence, frame.durableSequence > sequence { return frame }
         }
@@ -66,9 +63,7 @@ public struct SegmentScan: Sendable {
     /// How many bytes from `offset` on up to the last one that is not zero.
     public func writtenBytes(after offset: Int) -> Int {
         let start = bytes.startIndex + offset
-        guard start < bytes.endIndex, JournalFrame.firstNonZero(bytes[start...]) != nil,
-            let last = bytes[start...].lastIndex(where: { $0 != 0 })
-        else { return 0 }
+        guard start < bytes.endIndex, let last = JournalFrame.lastNonZero(bytes[start...]) else { return 0 }
         return last + 1 - start
     }
 }

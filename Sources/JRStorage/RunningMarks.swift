@@ -24,9 +24,12 @@ final class RunningMarks: @unchecked Sendable {
 
     init(_ mapping: SharedMapping) {
         self.mapping = mapping
-        for slot in (0..<Self.slots).reversed() {
+        free.reserveCapacity(Self.slots)
+        var slot = Self.slots
+        while slot > 0 {
+            slot -= 1
             let id = JobID(high: mapping[word: 2 * slot], low: mapping[word: 2 * slot + 1])
-            if id == Self.none {
+            if id.high == 0, id.low == 0 {
                 free.append(Int32(slot))
             } else if slotOf[id] == nil {
                 slotOf[id] = Int32(slot)
