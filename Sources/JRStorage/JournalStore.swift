@@ -249,13 +249,13 @@ final class JournalStore {
         do {
             return (header, try directory.makeSegment(header, bytes: header.encoded()))
         } catch {
-            guard error.isWantOfRoom else { throw fail(error) }
+            guard error.isWantOfRoom || error.isWantOfDescriptors else { throw fail(error) }
         }
         header.preallocatedBytes = writer.shortestSegment(commitBytes: commitBytes)
         do {
             return (header, try directory.makeSegment(header, bytes: header.encoded()))
         } catch {
-            guard error.isWantOfRoom else { throw fail(error) }
+            guard error.isWantOfRoom || error.isWantOfDescriptors else { throw fail(error) }
             let needed = JournalFormat.segmentHeaderBytes + commitBytes + JournalFormat.sealBytes
             guard let kept = reserve.take(choice, atLeast: needed) else {
                 throw .full(error, directory: directory.path)

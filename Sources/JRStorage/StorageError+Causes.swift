@@ -5,12 +5,15 @@ import JRWire
 extension SystemError {
     /// The disk, the user's share of it, or the longest allowed file is full.
     var isWantOfRoom: Bool { name == "ENOSPC" || name == "EDQUOT" || name == "EFBIG" }
+
+    /// No further file could be opened: nothing has happened, and it may succeed later.
+    var isWantOfDescriptors: Bool { name == "EMFILE" || name == "ENFILE" }
 }
 
 /// Each cause in words, in one place.
 extension StorageError {
     static func system(_ error: SystemError, directory: String) -> StorageError {
-        if error.isWantOfRoom { return full(error, directory: directory) }
+        if error.isWantOfRoom || error.isWantOfDescriptors { return full(error, directory: directory) }
         switch error.name {
         case "EACCES", "EPERM", "EROFS":
             return StorageError(
@@ -22,7 +25,13 @@ extension StorageError {
     }
 
     static func full(_ error: SystemError, directory: String) -> StorageError {
-        StorageError(
+        if error.isWantOfDescriptors {
+            return StorageError(
+                .full, what: "the storage in '\(directory)' cannot begin a new file", why: "\(error)",
+                mend: "Raise the limit of open files (ulimit -n), or give the node fewer connections; it goes on by"
+                    + " itself as soon as one can be opened.")
+        }
+        return StorageError(
             .full, what: "the storage in '\(directory)' has no room", why: "\(error)",
             mend: "Free space on its file system; it goes on by itself as soon as there is some.")
     }

@@ -14,13 +14,13 @@ struct StoreQuarantine {
 
     /// Gives the name of the file with the torn bytes, relative to the store's directory.
     func keep(_ tail: RecoveredTail) throws(SystemError) -> String {
-        if !Files.exists(path) { try Files.makeDirectory(path, mode: 0o700) }
+        try directory.makeDirectory(JournalFormat.quarantineName)
         let name = "\(JournalFormat.quarantineName)/\(tail.name)"
         makeRoom(for: tail.tornBytes)
         let file = try directory.create(name)
         try file.write(Array(tail.torn), at: 0)
         try file.sync()
-        try Files.syncDirectory(path)
+        try directory.syncDirectory(JournalFormat.quarantineName)
         return name
     }
 
@@ -31,7 +31,7 @@ struct StoreQuarantine {
         // Names begin with the segment's sequence number: the newest come last.
         for name in names.reversed() {
             total += Int((try? Files.status(path + "/" + name).size) ?? 0)
-            if total > Self.limit { try? Files.remove(path + "/" + name) }
+            if total > Self.limit { directory.remove("\(JournalFormat.quarantineName)/\(name)") }
         }
     }
 }

@@ -84,7 +84,8 @@ struct KillTests {
     func beforeEveryOperation() async throws {
         let counted = Atomic<Int>(0)
         let rehearsal = try TemporaryDirectory()
-        try DoomedLife.live(rehearsal.store, commits: 14) { _, _ in
+        try DoomedLife.live(rehearsal.store, commits: 14) { operation, _ in
+            guard StoreOperation.lasting.contains(operation) else { return nil }
             counted.wrappingAdd(1, ordering: .relaxed)
             return nil
         }
@@ -95,7 +96,8 @@ struct KillTests {
             let path = directory.store
             try await #require(processExitsWith: .signal(SIGKILL)) { [path = path as String, nth = nth as Int] in
                 let left = Atomic<Int>(nth)
-                try DoomedLife.live(path, commits: 14) { _, _ in
+                try DoomedLife.live(path, commits: 14) { operation, _ in
+                    guard StoreOperation.lasting.contains(operation) else { return nil }
                     if left.wrappingSubtract(1, ordering: .relaxed).newValue == 0 { kill(getpid(), SIGKILL) }
                     return nil
                 }

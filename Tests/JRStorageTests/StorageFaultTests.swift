@@ -14,6 +14,7 @@ import Testing
 final class FaultPlan: Sendable {
     private let left: Atomic<Int>
     private let hits = Atomic<Int>(0)
+    private let isLifted = Atomic<Bool>(false)
     let kinds: Set<StoreOperation>
     let code: Int32
     let isLasting: Bool
@@ -28,9 +29,12 @@ final class FaultPlan: Sendable {
     /// Whether it came to the n-th operation.
     var hasStruck: Bool { hits.load(ordering: .relaxed) > 0 }
 
+    /// No fault from here on.
+    func lift() { isLifted.store(true, ordering: .relaxed) }
+
     var fault: StoreFault {
         { operation, _ in
-            guard self.kinds.contains(operation) else { return nil }
+            guard self.kinds.contains(operation), !self.isLifted.load(ordering: .relaxed) else { return nil }
             let left = self.left.wrappingSubtract(1, ordering: .relaxed).newValue
             guard left == 0 || self.isLasting && left < 0 else { return nil }
             self.hits.wrappingAdd(1, ordering: .relaxed)
@@ -47,13 +51,20 @@ struct StorageFaultTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// A life of a store: jobs come and go over several segments, and it ends well. Gives what was answered as stored
-    /// at each step that succeeded, and the first error.
-    private func life(_ path: String, _ fault: @escaping StoreFault) -> (known: [[String]], error: StorageError?) {
-        var live: [Int] = []
+    /// How a life went: what was answered as stored (and what may have been), and the error that ended it.
+    private struct Outcome {
         var known: [[String]] = [[]]
+        var error: StorageError?
+        /// Commits that were refused for now.
+        var refusals = 0
+    }
+
+    /// A life of a store: jobs come and go over several segments, and it ends well. A commit that is refused for now is
+    /// tried again, and a third time when the trouble is over.
+    private func life(_ path: String, _ plan: FaultPlan) -> Outcome {
+        var (live, outcome) = ([Int](), Outcome())
         do {
-            let store = try openStore(path, sizes: Self.sizes, policy: DoomedLife.policy, fault: fault).store
+            let store = try openStore(path, sizes: Self.sizes, policy: DoomedLife.policy, fault: plan.fault).store
             for number in 0..<15 {
                 var changes: [StorageChange] = [.put(job(number, bytes: 1_000))]
                 var next = live + [number]
@@ -63,38 +74,71 @@ struct StorageFaultTests {
                     next.remove(at: 1)
                 }
                 // What is under way may be found or not, when the error came after it was written.
-                known.append(next.map(String.init))
-                try store.commit(changes)
+                outcome.known.append(next.map(String.init))
+                for attempt in 0... {
+                    do {
+                        try store.commit(changes)
+                        break
+                    } catch {
+                        guard error.isRetryable, attempt < 2 else { throw error }
+                        outcome.refusals += 1
+                        if attempt == 1 { plan.lift() }
+                    }
+                }
                 live = next
-                known = [live.map(String.init)]
+                outcome.known = [live.map(String.init)]
                 while store.compact() {}
             }
             store.close()
-            return (known, nil)
+        } catch let error as StorageError {
+            outcome.error = error
         } catch {
-            return (known, error)
+            Issue.record(error)
+        }
+        return outcome
+    }
+
+    /// A kind of fault, and whether it may end a store that is open.
+    struct Kind: Sendable, CustomTestStringConvertible {
+        var operations: Set<StoreOperation>
+        var code: Int32
+        var isLasting: Bool
+        var isFatal: Bool
+
+        var testDescription: String {
+            "\(SystemError(call: "", code: code).name), \(isLasting ? "lasting" : "once"), \(operations.count) kinds"
         }
     }
 
-    static let everything: Set<StoreOperation> = [.sync, .write, .rename, .syncDirectory, .create, .allocate]
+    static let kinds: [Kind] = [false, true].flatMap { isLasting in
+        let all = Set(StoreOperation.allCases)
+        return [
+            Kind(operations: all, code: EIO, isLasting: isLasting, isFatal: true),
+            Kind(operations: all, code: ENOSPC, isLasting: isLasting, isFatal: true),
+            Kind(operations: [.create, .allocate], code: ENOSPC, isLasting: isLasting, isFatal: false),
+            // What opens a file. That names are made durable must not need one.
+            Kind(
+                operations: [.create, .open, .read], code: EMFILE, isLasting: isLasting, isFatal: false),
+        ]
+    }
 
-    @Test(
-        "whichever operation fails, what was answered is there and nothing else",
-        arguments: [
-            (everything, EIO, false), (everything, EIO, true), ([.write, .create, .allocate], ENOSPC, false),
-        ] as [(Set<StoreOperation>, Int32, Bool)])
-    func everyOperation(kinds: Set<StoreOperation>, code: Int32, isLasting: Bool) throws {
-        var nth = 1
+    @Test("whichever operation fails, what was answered is there and nothing else", arguments: kinds)
+    func everyOperation(kind: Kind) throws {
+        var (nth, refusals) = (1, 0)
         while true {
-            let fresh = try TemporaryDirectory()
-            let plan = FaultPlan(nth, of: kinds, code: code, lasting: isLasting)
-            let (known, error) = life(fresh.store, plan.fault)
+            let fresh = try TemporaryDirectory(inMemory: true)
+            let plan = FaultPlan(nth, of: kind.operations, code: kind.code, lasting: kind.isLasting)
+            let outcome = life(fresh.store, plan)
+            refusals += outcome.refusals
             guard plan.hasStruck else {
-                #expect(error == nil)
+                #expect(outcome.error == nil)
                 break
             }
             let found = try contents(of: fresh.store, sizes: Self.sizes)
-            #expect(known.contains(found), "operation \(nth) of \(kinds): found \(found)")
+            #expect(outcome.known.contains(found), "operation \(nth): found \(found)")
+            if !kind.isFatal, let error = outcome.error, outcome.known.count > 1 || outcome.known != [[]] {
+                Issue.record("operation \(nth) ended a store that was open: \(error)")
+            }
             // And the store lives on.
             let again = try openStore(fresh.store, sizes: Self.sizes).store
             try again.commit([.put(job(500))])
@@ -102,7 +146,36 @@ struct StorageFaultTests {
             #expect(try contents(of: fresh.store) == found + ["500"])
             nth += 1
         }
-        #expect(nth > 20)
+        #expect(nth > 12)
+        #expect(refusals > 0 || kind.isFatal || !kind.isLasting)
+        if TestSize.isFull { print("faults \(kind.testDescription): \(nth - 1) operations, \(refusals) refusals") }
+    }
+
+    @Test("B42: without a free descriptor a new segment is refused for now, jobs still end, and then it goes on")
+    func noDescriptors() throws {
+        let isOut = Atomic<Bool>(false)
+        let store = try openStore(path, sizes: SegmentSizes(first: 64 << 10, longest: 64 << 10)) { operation, _ in
+            (operation == .create || operation == .open) && isOut.load(ordering: .relaxed) ? EMFILE : nil
+        }.store
+        isOut.store(true, ordering: .relaxed)
+        var stored = 0
+        let error = try #require(throws: StorageError.self) {
+            while true {
+                try store.commit([.put(job(stored, bytes: 500))])
+                stored += 1
+            }
+        }
+        #expect(error.code == .full)
+        #expect(error.isRetryable)
+        #expect(
+            "\(error)".hasPrefix(
+                "the storage in '\(path)' cannot begin a new file: create \(path)/next.tmp: Too many open files (EMFILE)."
+                    + " Raise the limit of open files (ulimit -n)"))
+        for number in 0..<stored - 1 { try store.commit([.remove(id(number))]) }
+        isOut.store(false, ordering: .relaxed)
+        try store.commit([.put(job(999))])
+        store.close()
+        #expect(try contents(of: path) == ["\(stored - 1)", "999"])
     }
 
     @Test("B42: after a failed sync nothing is ever stored again by that process, and it is said so")
@@ -245,6 +318,7 @@ struct StorageFaultTests {
 
         var fault: StoreFault {
             { operation, name in
+                guard StoreOperation.lasting.contains(operation) else { return nil }
                 let file = JournalFormat.firstSequence(ofSegment: name) == nil ? name : "segment"
                 self.lines.withLock { $0.append(file.isEmpty ? "\(operation)" : "\(operation) \(file)") }
                 return nil

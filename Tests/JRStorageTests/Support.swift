@@ -13,7 +13,16 @@ import Testing
 final class TemporaryDirectory: Sendable {
     let path: String
 
-    init() throws { path = try Files.makeTemporaryDirectory(prefix: "jr-storage") }
+    /// - Parameter inMemory: where the system has such a place; for tests that do not need a disk to sync anything to.
+    init(inMemory: Bool = false) throws {
+        let memory = "/dev/shm"
+        if inMemory, Files.exists(memory) {
+            path = memory + "/jr-storage.\(SystemRandom.seed())"
+            try Files.makeDirectory(path)
+        } else {
+            path = try Files.makeTemporaryDirectory(prefix: "jr-storage")
+        }
+    }
 
     deinit { try? Files.removeTree(path) }
 
@@ -142,6 +151,11 @@ struct StorageDriver: Sendable {
             answer(true)
         }
     }
+}
+
+extension StoreOperation {
+    /// Those that make what must last; the others can be left out without a trace.
+    static let lasting: Set<StoreOperation> = [.create, .allocate, .write, .sync, .syncDirectory, .rename]
 }
 
 /// How much is tried: a dozen rounds in every run, hundreds where `JR_TEST_FULL=1` asks for them.
