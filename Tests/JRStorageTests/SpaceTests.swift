@@ -16,10 +16,11 @@ struct SpaceTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// Three times what is live and 128 MiB is promised with segments of 32 MiB; here everything is a 64th of that.
-    static let sizes = SegmentSizes(first: 64 << 10, longest: 512 << 10)
-    static let policy = CompactionPolicy(slack: 512 << 10)
-    static let allowed = 2 << 20
+    /// Three times what is live and 128 MiB is promised with segments of 32 MiB. Where not everything is tried,
+    /// everything is a 64th of that.
+    static let sizes = TestSize.isFull ? SegmentSizes.usual : SegmentSizes(first: 64 << 10, longest: 512 << 10)
+    static let policy = TestSize.isFull ? CompactionPolicy.usual : CompactionPolicy(slack: 512 << 10)
+    static let allowed = TestSize.isFull ? 128 << 20 : 2 << 20
 
     private func open() throws -> JournalStore {
         try openStore(path, sync: .never, sizes: Self.sizes, policy: Self.policy).store
@@ -28,36 +29,89 @@ struct SpaceTests {
     private func expectBound(_ store: JournalStore, _ what: String) throws {
         // The file of marks has its one length.
         let use = try diskUse(path) - RunningMarks.bytes
-        #expect(use <= 3 * store.writer.space.live + Self.allowed, "\(what): \(use), live \(store.writer.space.live)")
+        #expect(
+            use <= 3 * store.writer.space.live + Self.allowed, "\(what): \(use), live \(store.writer.space.live)")
+    }
+
+    /// The longest slice of work between two commits.
+    private func compact(_ store: JournalStore, _ longest: inout Interval) {
+        let begun = SystemClock.instant()
+        _ = store.compact()
+        longest = max(longest, SystemClock.instant() - begun)
     }
 
     @Test("delayed jobs released and put off again for ever stay within three times what is live and a constant")
     func putOffForEver() throws {
+        let (jobs, rounds, batch) = TestSize.isFull ? (100_000, 60_000, 20) : (1_000, 8_000, 1)
         let store = try open()
-        for number in 0..<1_000 { try store.commit([.put(job(number, bytes: 100))]) }
-        for round in 0..<8_000 {
-            try store.commit([.put(job(round * 7 % 1_000, "r\(round)", bytes: 100))])
-            _ = store.compact()
-            if round % 500 == 0 { try expectBound(store, "round \(round)") }
+        var (longest, most) = (Interval.zero, 0)
+        for number in 0..<jobs { try store.commit([.put(job(number, bytes: 100))]) }
+        for round in 0..<rounds {
+            // By a step that meets every job in turn, some much later than others.
+            let numbers = (0..<batch).map { (round * batch + $0) * 7 % jobs }
+            try store.commit(numbers.map { .put(job($0, "r\(round)", bytes: 100)) })
+            compact(store, &longest)
+            if round % 500 == 0 {
+                try expectBound(store, "round \(round)")
+                most = max(most, try diskUse(path))
+            }
         }
+        say("put off for ever: \(rounds * batch) changes of \(jobs) jobs", most, store, longest)
         store.close()
-        #expect(try openStore(path).contents.jobs.map(\.record.id) == (0..<1_000).map(id))
+        #expect(try openStore(path).contents.jobs.map(\.record.id) == (0..<jobs).map(id))
     }
 
     @Test("one job that waits for a year, and one that failed, do not keep what heavy traffic leaves behind")
     func pinned() throws {
+        let (jobs, batch) = TestSize.isFull ? (1_000_000, 50) : (6_000, 1)
+        let (waiting, failed) = (5_000_000, 5_000_001)
         let store = try open()
-        try store.commit([.put(job(100_000))])
-        for number in 0..<6_000 {
-            try store.commit([.put(job(number, bytes: 300))])
-            if number == 500 { try store.commit([.put(job(100_001))]) }
-            if number >= 10 { try store.commit([.remove(id(number - 10))]) }
-            _ = store.compact()
-            if number % 500 == 0 { try expectBound(store, "job \(number)") }
+        var (longest, most) = (Interval.zero, 0)
+        try store.commit([.put(job(waiting))])
+        for first in stride(from: 0, to: jobs, by: batch) {
+            var changes = (first..<first + batch).map { StorageChange.put(job($0, bytes: 300)) }
+            if first == 500 { changes.append(.put(job(failed))) }
+            changes += (first - 10 * batch..<first - 9 * batch).filter { $0 >= 0 }.map { .remove(id($0)) }
+            try store.commit(changes)
+            compact(store, &longest)
+            if first % (500 * batch) == 0 {
+                try expectBound(store, "job \(first)")
+                most = max(most, try diskUse(path))
+            }
         }
+        say("two pinned under \(jobs) jobs", most, store, longest)
         store.close()
         let found = try contents(of: path)
-        #expect(found == ["100000", "100001"] + (5_990..<6_000).map(String.init))
+        let last = (jobs - 10 * batch + batch - 1) / batch * batch
+        #expect(found == ["\(waiting)", "\(failed)"] + (last..<jobs).map(String.init))
+    }
+
+    @Test("jobs that wait for a year stay, and heavy traffic beside them stays within the bound")
+    func waiting() throws {
+        let (jobs, batch) = TestSize.isFull ? (1_000_000, 50) : (6_000, 1)
+        let store = try open()
+        var (longest, most, kept) = (Interval.zero, 0, [String]())
+        for first in stride(from: 0, to: jobs, by: batch) {
+            var changes = (first..<first + batch).map { StorageChange.put(job($0, bytes: 300)) }
+            // One in 64 waits, all the others end.
+            changes += (first - batch..<first).filter { $0 >= 0 && $0 % 64 != 0 }.map { .remove(id($0)) }
+            try store.commit(changes)
+            compact(store, &longest)
+            if first % (500 * batch) == 0 {
+                try expectBound(store, "job \(first)")
+                most = max(most, try diskUse(path))
+            }
+        }
+        kept = (0..<jobs).filter { $0 % 64 == 0 || $0 >= jobs - batch }.map(String.init)
+        say("one of 64 jobs waits, of \(jobs)", most, store, longest)
+        store.close()
+        #expect(try contents(of: path) == kept)
+    }
+
+    private func say(_ what: String, _ most: Int, _ store: JournalStore, _ longest: Interval) {
+        guard TestSize.isFull else { return }
+        let live = store.writer.space.live >> 20
+        print("\(what): \(most >> 20) MiB at most, live \(live) MiB, longest slice \(longest)")
     }
 
     @Test("a store that was large and is drained is small as soon as there is nothing else to do")
@@ -90,7 +144,9 @@ struct SpaceTests {
 
     @Test("a damaged old segment is kept, and said to be damaged, while the store goes on")
     func damaged() throws {
-        let store = try open()
+        let sizes = SegmentSizes(first: 64 << 10, longest: 512 << 10)
+        let policy = CompactionPolicy(slack: 512 << 10)
+        let store = try openStore(path, sync: .never, sizes: sizes, policy: policy).store
         try store.commit([.put(job(100_000))])
         let oldest = path + "/" + JournalFormat.segmentName(1)
         let file = try Files.open(oldest, .readWrite)
