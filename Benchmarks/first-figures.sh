@@ -3,8 +3,9 @@
 #
 #     Benchmarks/first-figures.sh [JOBS [ROUNDS]]
 #
-# Prints how many trivial jobs a second go from `jr enqueue --many - --wait` through to their results, what CPU a job
-# takes, and how long it is from `kill -9` of a node to its first stored job running again.
+# Prints how many trivial jobs a second go from `jr enqueue --many - --wait` through to their results and what CPU a job
+# takes, for jobs in memory and for each sync mode of the journal; and how long it is from `kill -9` of a node to its
+# first stored job running again.
 set -euo pipefail
 export LC_ALL=C
 jobs=${1:-200000} rounds=${2:-20}
@@ -117,8 +118,12 @@ echo "$(getconf _NPROCESSORS_ONLN) cores, $jobs jobs of {\"n\": 1}, 2 nodes"
 up '{ "kind": "memory" }'
 throughput "memory"
 down
-up '{ "kind": "journal", "sync": "always" }'
-throughput "journal, synced always"
-killed "kill -9 to running again" 0
-killed "the same, 10,000 jobs stored" 10000
-down
+for sync in never interval always; do
+    up "{ \"kind\": \"journal\", \"sync\": \"$sync\" }"
+    throughput "journal, sync $sync"
+    if [ $sync = always ]; then
+        killed "kill -9 to running again" 0
+        killed "the same, 10,000 jobs stored" 10000
+    fi
+    down
+done
