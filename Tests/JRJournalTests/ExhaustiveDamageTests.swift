@@ -79,8 +79,8 @@ private struct DamagedStore: Sendable {
         }
     }
 
-    /// Bytes of a file whose damage must be refused: all but the free part of the open segment and the witness, of which
-    /// one slot is enough.
+    /// Bytes of a file whose damage must be refused: all but the free part of the open segment, and the witness, of
+    /// which one slot is enough.
     func mustBeSound(_ name: String) -> Int {
         if name == JournalFormat.witnessName { return 0 }
         let isOpen = segments.last.map { JournalFormat.segmentName($0) } == name
