@@ -32,7 +32,8 @@ if [[ ! -x $program || -n $(find "${sources[@]}" "${objects[@]}" -newer "$progra
     # own list of them (from the objects, by swift-autolink-extract) was once found empty on a busy machine.
     swiftc -swift-version 6 -warnings-as-errors -module-name Example -I "$BUILT/Modules" \
         -Xcc "-fmodule-map-file=$BUILT/CJRLinux.build/module.modulemap" \
-        -lswift_Concurrency -lswiftSynchronization -lswiftSwiftOnoneSupport -lswiftGlibc -lm \
+        -lswift_Concurrency -lswift_StringProcessing -lswift_RegexParser -lswiftSynchronization \
+        -lswiftSwiftOnoneSupport -lswiftGlibc -lm \
         "${objects[@]}" "${sources[@]}" -o "$program.$$"
     mv "$program.$$" "$program"
 fi

@@ -15,9 +15,14 @@ final class StoreLock {
             let digits = String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
             throw .locked(by: Int32(digits), directory: directory.path)
         }
-        try directory.attempt { () throws(SystemError) in
-            try file.truncate(to: 0)
-            try file.write(Array("\(SystemProgram.pid)\n".utf8), at: 0)
+        do {
+            try directory.attempt { () throws(SystemError) in
+                try file.truncate(to: 0)
+                try file.write(Array("\(SystemProgram.pid)\n".utf8), at: 0)
+            }
+        } catch {
+            file.unlock()
+            throw error
         }
         self.file = file
     }

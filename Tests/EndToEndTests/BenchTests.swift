@@ -62,7 +62,7 @@ struct BenchTests {
         let url = try bench("timers", "--url", "jr://127.0.0.1:1")
         #expect(url.status == .exited(64))
         #expect(url.errors.contains("timers needs a cluster of its own: leave out --url (or JR_URL)"))
-        let process = try Programs.run(["jr", "bench-process", "x"], in: Programs.root)
+        let process = try Programs.run(["jr", "bench-process", "x"], in: directory)
         #expect(process.status == .exited(70))
         #expect(process.errors == "jr: 'bench-process' is for jr bench alone\n")
     }

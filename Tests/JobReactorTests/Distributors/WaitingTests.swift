@@ -85,11 +85,14 @@ struct WaitingTests {
             return names
         }
 
-        let (left, right) = (try distributor("127.0.0.1:0"), try distributor("127.0.0.1:0"))
+        // Not a port: while nobody listens there, somebody else could take it.
+        let folder = try Files.makeTemporaryDirectory(prefix: "jr-waiting-")
+        defer { try? Files.removeTree(folder) }
+        let (left, right) = (try distributor("unix:\(folder)/left"), try distributor("127.0.0.1:0"))
         let one = try node("one", [left, right])
         #expect(try await run(10, at: left) == ["one"])
         #expect(try await run(10, at: right) == ["one"])
-        let application = try JobClient(left.url, on: reactor)
+        let application = try JobClient("\(left.address)", on: reactor)
         #expect(try await run(10, at: application) == ["one"])
 
         // A second node joins; the first one leaves with jobs on their way.

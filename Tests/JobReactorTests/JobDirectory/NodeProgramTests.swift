@@ -45,9 +45,16 @@ struct NodeProgramTests {
                     descriptors: [(2, log.raw), (3, childReady.raw), (4, childLife.raw)]))
         }
 
-        /// What it says when it is ready; returns at the end of the descriptor.
+        /// That it is ready, and what it has recovered; empty if it ends before.
         func readiness() throws -> String {
-            String(decoding: try Files.readAll(ready.raw, limit: 4_096), as: UTF8.self)
+            var line: [UInt8] = []
+            var byte: [UInt8] = [0]
+            while case .moved(1) = byte.withUnsafeMutableBytes({ IO.read(ready.raw, into: $0) }) {
+                // Other lines come before.
+                if line.starts(with: "READY=".utf8), byte[0] == UInt8(ascii: "\n") { break }
+                if byte[0] == UInt8(ascii: "\n") { line = [] } else { line += byte }
+            }
+            return String(decoding: line, as: UTF8.self).split(separator: " ").prefix(2).joined(separator: " ")
         }
 
         /// As a supervisor that dies, or with `word` as one that tells its node to leave.
@@ -90,7 +97,7 @@ struct NodeProgramTests {
         let jobs = "\(packageRoot())/Examples/reactor_jobs"
         let started = try Started(
             node, ["--jobs", jobs, "--name", "worker", "--distributors", "\(harness.address)"], folder)
-        #expect(try started.readiness() == "READY=1 recovered=0/0\n", "\((try? folder.read("log")) ?? "")")
+        #expect(try started.readiness() == "READY=1 recovered=0/0", "\((try? folder.read("log")) ?? "")")
         let client = try harness.client()
         let files = try writeCorpus(40)
         let (counted, summed, failed) = (Outcomes(), Outcomes(), Outcomes())
@@ -151,7 +158,7 @@ struct NodeProgramTests {
             """)
         let started = try Started(
             node, ["--jobs", "\(folder.path)/jobs", "--name", "worker", "--distributors", "\(harness.address)"], folder)
-        #expect(try started.readiness() == "READY=1 recovered=0/0\n", "\((try? folder.read("log")) ?? "")")
+        #expect(try started.readiness() == "READY=1 recovered=0/0", "\((try? folder.read("log")) ?? "")")
         let args = try await harness.distributor.enqueue("parent", ["number": 20]).value
         #expect(args == ["number": 20, "first": 40, "second": 42, "node": "worker"])
         try Processes.signal(pid: started.pid, Signals.terminate)
@@ -163,7 +170,7 @@ struct NodeProgramTests {
         try folder.write("jobs/tool", "#!/bin/sh\n", mode: 0o755)
         let started = try Started(
             node, ["--jobs", "\(folder.path)/jobs", "--distributors", "127.0.0.1:1"], folder)
-        #expect(try started.readiness() == "READY=1 recovered=0/0\n")
+        #expect(try started.readiness() == "READY=1 recovered=0/0")
         started.endLife()
         #expect(try started.wait() == .exited(0))
         #expect(try folder.read("log").contains("the supervisor is gone"))
@@ -173,7 +180,7 @@ struct NodeProgramTests {
     func toldToLeave() throws {
         try folder.write("jobs/tool", "#!/bin/sh\n", mode: 0o755)
         let started = try Started(node, ["--jobs", "\(folder.path)/jobs", "--distributors", "127.0.0.1:1"], folder)
-        #expect(try started.readiness() == "READY=1 recovered=0/0\n")
+        #expect(try started.readiness() == "READY=1 recovered=0/0")
         started.endLife(after: "leave\n")
         #expect(try started.wait() == .exited(0))
         let log = try folder.read("log")
@@ -193,7 +200,7 @@ struct NodeProgramTests {
         ]
         let environment = ["JR_RUNTIME": "\(folder.path)/runtime", "JR_NAME": "worker.1"]
         let first = try Started(node, arguments, folder, environment)
-        #expect(try first.readiness() == "READY=1 recovered=0/0\n")
+        #expect(try first.readiness() == "READY=1 recovered=0/0")
         let stored = Outcomes()
         try harness.client().enqueue("slow", feedback: .both) { stored.observe($0) }
         let pid = try waitForPid(1)
@@ -202,7 +209,7 @@ struct NodeProgramTests {
         _ = try first.wait()
         #expect(Processes.facts(of: pid) != nil)
         let second = try Started(node, arguments, folder, environment)
-        #expect(try second.readiness() == "READY=1 recovered=1/1\n")
+        #expect(try second.readiness() == "READY=1 recovered=1/1")
         #expect(try IO.waitReadable(program.raw, timeout: 0), "the program of the first node is still running")
         let next = try waitForPid(2)
         let last = try Processes.open(pid: next)
@@ -233,7 +240,7 @@ struct NodeProgramTests {
             "journal:\(folder.path)/store?sync=never",
         ]
         let first = try Started(node, arguments, folder)
-        #expect(try first.readiness() == "READY=1 recovered=0/0\n", "\((try? folder.read("log")) ?? "")")
+        #expect(try first.readiness() == "READY=1 recovered=0/0", "\((try? folder.read("log")) ?? "")")
         let second = try run(node, arguments)
         #expect(second.status == .exited(75))
         #expect(second.errors.contains("\(first.pid)"), "\(second.errors)")
