@@ -23,6 +23,7 @@ public struct NodeCounts: Sendable, Equatable {
 public struct NodeHoldings: Sendable, Equatable {
     /// To be run at once when the node goes on.
     public var waiting = 0
+    /// For a later time.
     public var scheduled = 0
     /// Failed for good, and kept for somebody to look at.
     public var failed = 0
