@@ -8,8 +8,11 @@ public import JRSystem
 public enum SupervisedProcess {
     /// Writes `READY=1` and facts such as `port=5000` on the descriptor of `JR_READY_FD`, once.
     ///
-    /// - Parameter understands: the words on the life line that the program acts on. Without one, any word means that
-    ///   it is to leave, and the descriptor is closed; with some, ``tell(_:environment:)`` goes on over it.
+    /// - Parameters:
+    ///   - facts: what else the line says.
+    ///   - words: what the program acts on, of the life line. Without any, each word there means that it is to leave,
+    ///     and the descriptor is closed; with some, ``tell(_:environment:)`` goes on over it.
+    ///   - environment: where the descriptor's number is.
     public static func tellReady(
         _ facts: [String] = [], understands words: [String] = [],
         environment: [String: String] = SystemProgram.environment
@@ -37,7 +40,11 @@ public enum SupervisedProcess {
     /// the descriptor of `JR_LIFE_FD`: after the word `leave` when it tells the process to, without one when it dies.
     /// It may be called more than once.
     ///
-    /// - Parameter heard: gets the other words, each a line, on the loop's thread; without it any word means leave.
+    /// - Parameters:
+    ///   - loop: whose thread everything is called on.
+    ///   - environment: where the descriptor's number is.
+    ///   - heard: gets the other words, each a line; without it any word means leave.
+    ///   - body: gets why the process is to end, in a few words.
     public static func onEnd(
         _ loop: Loop, environment: [String: String] = SystemProgram.environment,
         heard: ((String) -> Void)? = nil, _ body: @escaping (Loop, _ reason: String) -> Void
