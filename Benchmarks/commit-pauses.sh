@@ -15,7 +15,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 objects=()
-for module in CJRLinux JRBase JRWire JRCore JRJournal JRSystem JRReactor JRStorage; do
+for module in CJRLinux JRBase JRJSON JRWire JRCore JRJournal JRSystem JRReactor JRStorage; do
     objects+=("$build/$module.build"/*.o)
 done
 swiftc -O -swift-version 6 -I "$build/Modules" -Xcc -fmodule-map-file="$build/CJRLinux.build/module.modulemap" \

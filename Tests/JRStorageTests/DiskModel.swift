@@ -83,14 +83,15 @@ struct DiskModel {
 
     private enum NameChange {
         case add(String, Int)
-        case rename(String, to: String)
+        /// Of this very file: what else had the old name before, or has it now, never gets the new one.
+        case rename(String, to: String, Int)
         case remove(String)
         case directory(String)
 
         /// The directory whose sync makes it durable.
         var place: String {
             switch self {
-            case .add(let name, _), .remove(let name), .directory(let name), .rename(_, to: let name):
+            case .add(let name, _), .remove(let name), .directory(let name), .rename(_, to: let name, _):
                 name.contains("/") ? String(name.prefix { $0 != "/" }) : ""
             }
         }
@@ -98,7 +99,9 @@ struct DiskModel {
         func apply(to names: inout [String: Int], _ directories: inout Set<String>) {
             switch self {
             case .add(let name, let file): names[name] = file
-            case .rename(let from, let to): if let file = names.removeValue(forKey: from) { names[to] = file }
+            case .rename(let from, let to, let file):
+                if names[from] == file { names[from] = nil }
+                names[to] = file
             case .remove(let name): names[name] = nil
             case .directory(let name): directories.insert(name)
             }
@@ -142,8 +145,9 @@ struct DiskModel {
                 return true
             }
         case .renamed(let from, let to):
-            current[to] = current.removeValue(forKey: from)
-            unsynced.append(.name(.rename(from, to: to)))
+            guard let file = current.removeValue(forKey: from) else { return }
+            current[to] = file
+            unsynced.append(.name(.rename(from, to: to, file)))
         case .removed(let name):
             current[name] = nil
             unsynced.append(.name(.remove(name)))
