@@ -183,6 +183,14 @@ extension JournalWriter {
 public struct JournalReserve: Sendable, Equatable {
     public var ends: Int
     public var drop: Int
+
+    /// - Parameters:
+    ///   - ends: for the ends of all jobs.
+    ///   - drop: for the segment after it.
+    public init(ends: Int, drop: Int) {
+        self.ends = ends
+        self.drop = drop
+    }
 }
 
 extension JournalWriter {

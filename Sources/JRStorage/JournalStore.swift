@@ -246,28 +246,33 @@ final class JournalStore {
         var header = writer.nextSegmentHeader(
             salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: commitBytes,
             emptiesOldest: emptiesOldest)
-        do {
-            return (header, try directory.makeSegment(header, bytes: header.encoded()))
-        } catch {
-            guard error.isWantOfRoom || error.isWantOfDescriptors else { throw fail(error) }
-        }
+        if case .success(let file) = try makeSegment(header) { return (header, file) }
         header.preallocatedBytes = writer.shortestSegment(commitBytes: commitBytes)
+        var shortest = try makeSegment(header)
+        // A new job may have what was kept for the ends of more jobs than there are now.
+        if case .failure = shortest, choice == .none, reserve.trim(to: writer.reserve) {
+            shortest = try makeSegment(header)
+        }
+        if case .success(let file) = shortest { return (header, file) }
+        let needed = JournalFormat.segmentHeaderBytes + commitBytes + JournalFormat.sealBytes
+        guard let kept = reserve.take(choice, atLeast: needed) else { return (header, try shortest.get()) }
+        header.preallocatedBytes = UInt32(clamping: kept.bytes)
         do {
-            return (header, try directory.makeSegment(header, bytes: header.encoded()))
+            try kept.file.write(header.encoded(), at: 0)
+            try kept.file.sync()
+        } catch {
+            throw fail(error)
+        }
+        return (header, kept.file)
+    }
+
+    /// A failure if there is no room for it; any other one is thrown.
+    private func makeSegment(_ header: SegmentHeader) throws(StorageError) -> Result<StoreFile, StorageError> {
+        do {
+            return .success(try directory.makeSegment(header, bytes: header.encoded()))
         } catch {
             guard error.isWantOfRoom || error.isWantOfDescriptors else { throw fail(error) }
-            let needed = JournalFormat.segmentHeaderBytes + commitBytes + JournalFormat.sealBytes
-            guard let kept = reserve.take(choice, atLeast: needed) else {
-                throw .full(error, directory: directory.path)
-            }
-            header.preallocatedBytes = UInt32(clamping: kept.bytes)
-            do {
-                try kept.file.write(header.encoded(), at: 0)
-                try kept.file.sync()
-            } catch {
-                throw fail(error)
-            }
-            return (header, kept.file)
+            return .failure(.full(error, directory: directory.path))
         }
     }
 

@@ -26,9 +26,26 @@ final class StoreReserve {
         isComplete = false
         for place in 0..<2 where files[place]?.bytes ?? 0 < wanted[place] {
             // Half more than is needed, so that it is not made longer for every job.
-            try make(place, bytes: wanted[place] / 2 * 3, least: wanted[place])
+            do {
+                try make(place, bytes: wanted[place] / 2 * 3, least: wanted[place])
+            } catch {
+                guard error.isWantOfRoom, trim(to: size) else { throw error }
+                try make(place, bytes: wanted[place], least: wanted[place])
+            }
         }
         isComplete = true
+    }
+
+    /// Gives back what was needed for more jobs than there are now; false if that is nothing.
+    func trim(to size: JournalReserve) -> Bool {
+        var hasGiven = false
+        for (place, wanted) in [size.ends, size.drop].enumerated() {
+            guard let kept = files[place], kept.bytes > wanted else { continue }
+            guard (try? kept.file.truncate(to: wanted)) != nil else { continue }
+            files[place]?.bytes = wanted
+            hasGiven = true
+        }
+        return hasGiven
     }
 
     private func make(_ place: Int, bytes: Int, least: Int) throws(SystemError) {

@@ -4,6 +4,7 @@ import JRCore
 import JRJournal
 import JRSystem
 import JRWire
+import Synchronization
 import TestSupport
 import Testing
 
@@ -220,22 +221,129 @@ struct SpaceTests {
         #expect(try contents(of: path) == ["0", "1", "2", "4changed", "5", "6", "7", "8", "9"])
     }
 
+    @Test("what was kept for more jobs than there are now is given back when there is no room for what is needed")
+    func reserveIsTrimmed() throws {
+        try Files.makeDirectory(path)
+        let isFull = Atomic(false)
+        let directory = StoreDirectory(path) { operation, name in
+            // The second file finds no room until the first has become shorter.
+            guard isFull.load(ordering: .relaxed), operation == .allocate, name == StoreReserve.names[1] else {
+                return nil
+            }
+            let kept = try? Files.status(path + "/" + StoreReserve.names[0]).size
+            return kept ?? 0 > 100_000 ? ENOSPC : nil
+        }
+        let reserve = StoreReserve(directory)
+        try reserve.ensure(JournalReserve(ends: 900_000, drop: 60_000))
+        isFull.store(true, ordering: .relaxed)
+        #expect(throws: SystemError.self) { try reserve.ensure(JournalReserve(ends: 900_000, drop: 120_000)) }
+        #expect(!reserve.isComplete)
+        try reserve.ensure(JournalReserve(ends: 100_000, drop: 120_000))
+        #expect(reserve.isComplete)
+        #expect(try Files.status(path + "/" + StoreReserve.names[0]).size == 100_000)
+    }
+
     @Test(
         "on a small full disk every job can end, nothing is lost, and new ones are taken again: twenty times over",
         .enabled(if: SystemProgram.userID == 0, "mounting a small file system needs root"), arguments: [false, true])
     func fillAndDrain(withPinnedJobs: Bool) throws {
+        try onSmallDisk { path in
+            let disk = FullDisk(path: path, pinsJobs: withPinnedJobs)
+            try disk.fillAndDrain(cycles: 20)
+        }
+    }
+
+    @Test(
+        "room that comes late, since another process has deleted files open, leaves no store full for good",
+        .enabled(if: SystemProgram.userID == 0, "mounting a small file system needs root"), arguments: 0..<2)
+    func roomComesLate(seed: Int) throws {
+        try onSmallDisk { path in
+            let others = OtherProcess(path: path, seed: seed)
+            let disk = FullDisk(path: path, pinsJobs: seed % 2 == 0, fault: { others.look($0, $1) })
+            try disk.fillAndDrain(cycles: 9) { others.letGo() }
+        }
+    }
+
+    private func onSmallDisk(_ body: (_ store: String) throws -> Void) throws {
         let mountPoint = directory.path + "/full"
         try Files.makeDirectory(mountPoint)
         guard mount("tmpfs", mountPoint, "tmpfs", 0, "size=2m,mode=700") == 0 else {
             try Test.cancel("this root may not mount a small file system")
         }
         defer { umount2(mountPoint, Int32(MNT_DETACH)) }
-        let path = mountPoint + "/store"
-        var store = try openStore(path).store
+        try body(mountPoint + "/store")
+    }
+}
+
+/// Another process that has files of the store open for a moment, as a child between fork and exec has: what is
+/// deleted meanwhile takes its room until it lets go.
+private final class OtherProcess: Sendable {
+    private struct State {
+        var random: SeededRandom
+        var held: [(file: Int32, operations: Int)] = []
+    }
+
+    private let path: String
+    private let state: Mutex<State>
+
+    init(path: String, seed: Int) {
+        self.path = path
+        state = Mutex(State(random: SeededRandom(seed: UInt64(seed))))
+    }
+
+    /// Before an operation of the store; makes none fail.
+    func look(_ operation: StoreOperation, _ name: String) -> Int32? {
+        state.withLock { state in
+            for place in state.held.indices { state.held[place].operations -= 1 }
+            Self.close(&state.held) { $0 <= 0 }
+            guard operation == .remove, state.random.below(2) == 0 else { return }
+            let file = open(path + "/" + name, O_RDONLY | O_CLOEXEC)
+            if file >= 0 { state.held.append((file, 1 + state.random.below(4_000))) }
+        }
+        return nil
+    }
+
+    func letGo() { state.withLock { Self.close(&$0.held) { _ in true } } }
+
+    private static func close(_ held: inout [(file: Int32, operations: Int)], where isDone: (Int) -> Bool) {
+        for (file, operations) in held where isDone(operations) { Glibc.close(file) }
+        held.removeAll { isDone($0.operations) }
+    }
+
+    deinit { letGo() }
+}
+
+/// A store on a disk of 2 MiB, which is filled with jobs and emptied again and again.
+private struct FullDisk {
+    let path: String
+    let pinsJobs: Bool
+    var fault: StoreFault?
+
+    /// Children of other tests have descriptors of this store from their fork to their exec, and with them the room of
+    /// what is deleted meanwhile.
+    private func waitUntilNobodyElseHasRoom() throws {
+        var (used, inFiles) = (1, 0)
+        while used > inFiles {
+            var disk = statvfs()
+            try #require(statvfs(path, &disk) == 0)
+            used = Int(disk.f_blocks - disk.f_bfree) * Int(disk.f_frsize)
+            inFiles = try Files.list(path).reduce(0) { total, name in
+                var file = stat()
+                try #require(stat(path + "/" + name, &file) == 0)
+                return total + Int(file.st_blocks) * 512
+            }
+            sched_yield()
+        }
+    }
+
+    func fillAndDrain(cycles: Int, beforeFilling: () -> Void = {}) throws {
+        var store = try openStore(path, fault: fault).store
         var live: [Int] = []
         var next = 0
         var pinned: [Int] = []
-        for cycle in 0..<20 {
+        for cycle in 0..<cycles {
+            beforeFilling()
+            try waitUntilNobodyElseHasRoom()
             let before = live.count
             while true {
                 do {
@@ -245,7 +353,7 @@ struct SpaceTests {
                     break
                 }
                 live.append(next)
-                if withPinnedJobs, next % 60 == 0, pinned.count < 20 { pinned.append(next) }
+                if pinsJobs, next % 60 == 0, pinned.count < 20 { pinned.append(next) }
                 next += 1
                 _ = store.compact()
             }
@@ -259,7 +367,7 @@ struct SpaceTests {
             while store.compact() {}
             if cycle % 7 == 6 {
                 store.close()
-                store = try openStore(path).store
+                store = try openStore(path, fault: fault).store
             }
         }
         store.close()
