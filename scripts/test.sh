@@ -8,7 +8,7 @@ if ! command -v swift > /dev/null; then
     exit 69
 fi
 # Some tests have more to do where these are found, and are skipped elsewhere.
-for program in python3 strace; do
+for program in python3 strace systemd-analyze; do
     command -v "$program" > /dev/null || echo "note: '$program' is not installed; the tests that need it are skipped" >&2
 done
 # The tests of the storage on Redis start a server of their own each, and fail where there is none.
@@ -22,6 +22,16 @@ if ! command -v redis-server > /dev/null; then
     fi
     command -v redis-server > /dev/null \
         || echo "note: 'redis-server' is not installed; the tests that need it will fail. Install Redis or Valkey" >&2
+fi
+# What is exported for Kubernetes is compared with its own schemas where this package of PyPI is found.
+if command -v python3 > /dev/null && ! python3 -c "import kubernetes_validate" 2> /dev/null; then
+    if [[ $EUID -eq 0 ]] && python3 -m pip --version > /dev/null 2>&1; then
+        echo "installing kubernetes-validate for python3, which a test uses" >&2
+        python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore kubernetes-validate \
+            > /dev/null 2>&1 || true
+    fi
+    python3 -c "import kubernetes_validate" 2> /dev/null || echo "note: 'kubernetes-validate' is not installed for \
+python3; the test that needs it is skipped: python3 -m pip install kubernetes-validate" >&2
 fi
 
 arguments=()

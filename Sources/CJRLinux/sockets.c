@@ -219,3 +219,20 @@ int jr_epoll_wait(int epoll, struct jr_poll_event *events, int capacity, int64_t
     }
     return count;
 }
+
+int jr_notify(const char *path, const void *bytes, size_t count) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length < 2) return -EINVAL;
+    if (length >= sizeof un.sun_path) return -ENAMETOOLONG;
+    memcpy(un.sun_path, path, length);
+    // An abstract name is written with @ where its first byte is 0.
+    if (path[0] == '@') un.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1));
+    ssize_t sent = sendto(fd, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)&un, size);
+    int result = sent < 0 ? -errno : 0;
+    close(fd);
+    return result;
+}

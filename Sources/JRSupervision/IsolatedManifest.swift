@@ -23,19 +23,19 @@ extension Entry {
             settings.listen.port = 0
             settings.http?.port = 0
             kind = .distributor(settings)
-            dropOptions(["--listen"])
+            if basePort != nil { dropOptions(["--listen"]) }
         case .node(var settings):
             if case .journal(let sync, _) = settings.storage { settings.storage = .journal(sync: sync, directory: nil) }
             kind = .node(settings)
-            dropOptions(["--distributors", "--storage"])
+            if basePort != nil { dropOptions(["--distributors", "--storage"]) }
         case .program: break
         }
         if basePort != nil { basePort = freePort() }
     }
 
-    /// Of a Procfile's line: what is said there lies over what the supervisor says.
-    private mutating func dropOptions(_ names: [String]) {
-        guard basePort != nil, case .words(let words) = command else { return }
+    /// What is said on a command line lies over what the environment says.
+    mutating func dropOptions(_ names: [String]) {
+        guard case .words(let words) = command else { return }
         var kept: [String] = []
         var isValue = false
         for word in words {

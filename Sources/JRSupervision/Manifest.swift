@@ -48,6 +48,8 @@ public struct Entry: Sendable, Equatable {
     public var policy: Policy
     /// Those that have keys of their own in the entry; its instances get them as `JR_…` variables.
     public var settings: [Setting: SettingValue]
+    /// What the first instance calls itself on its command line (Procfile), in place of `NAME.1`.
+    public var givenName: String?
     /// The first instance's `PORT` (Procfile); nil when none is given out.
     public var basePort: Int?
     /// Where in the file the values stand that only the machine can check, such as `command` and `jobs`.
@@ -73,6 +75,9 @@ public struct Entry: Sendable, Equatable {
         case .program: "programs.\(name)"
         }
     }
+
+    /// What its first instance is called.
+    public var firstName: String { givenName ?? "\(name).1" }
 
     /// What must be ready before it starts: a node's distributors, a program's `after`.
     public var dependencies: [String] {

@@ -101,7 +101,7 @@ public struct Plan: Sendable, Equatable {
     }
 
     static func instance(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> Instance {
-        let name = "\(entry.name).\(index)"
+        let name = index == 1 ? entry.firstName : "\(entry.name).\(index)"
         var rank = 2
         var storage: String?
         switch entry.kind {

@@ -31,6 +31,11 @@ public enum Procfile {
                     problems.append(
                         ManifestProblem(
                             "the name \"\(entry.name)\" is taken by a line above", at: position, length: line.count))
+                } else if manifest.entries.contains(where: { $0.firstName == entry.firstName }) {
+                    problems.append(
+                        ManifestProblem(
+                            "the name \(entry.firstName) is taken by a line above: each needs its own", at: position,
+                            length: line.count))
                 } else {
                     manifest.entries.append(entry)
                     manifest.entries[manifest.entries.count - 1].places["name"] = position
@@ -68,6 +73,7 @@ public enum Procfile {
         }
         var entry = Entry(name: name, kind: .program, command: self.command(command))
         entry.basePort = port
+        takeVariables(&entry)
         if case .words(let words) = entry.command {
             let substituted = words.map { substitute(port: port, in: $0) }
             switch words.first.map(baseName) {
@@ -94,8 +100,61 @@ public enum Procfile {
             default:
                 break
             }
+            if entry.kind != .program { takeName(option("--name", in: substituted), &entry) }
+            if let text = option("--storage", in: substituted) { takeStorage(text, &entry) }
         }
         return .success(entry)
+    }
+
+    // MARK: What a line says of an entry
+
+    /// `env NAME=VALUE PROGRAM` is the program with variables. Ours are left to `env`, which is what is written there:
+    /// the supervisor would set others.
+    private static func takeVariables(_ entry: inout Entry) {
+        guard case .words(let words) = entry.command, words.first == "env" else { return }
+        let texts = words.dropFirst().prefix { $0.contains("=") }
+        let rest = words.dropFirst(1 + texts.count)
+        guard let program = rest.first, !program.hasPrefix("-") else { return }
+        let variables = texts.compactMap { text -> EnvironmentVariable? in
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard EnvironmentVariable.isName(parts[0]), !parts[0].hasPrefix("JR_"), !text.contains("$") else {
+                return nil
+            }
+            return EnvironmentVariable(parts[0], parts[1])
+        }
+        guard variables.count == texts.count else { return }
+        entry.environment = variables
+        entry.command = .words(Array(rest))
+    }
+
+    /// A node that says its name itself is known by it.
+    private static func takeName(_ name: String?, _ entry: inout Entry) {
+        guard let name, Names.isValid(name) else { return }
+        entry.givenName = name
+    }
+
+    /// Whether its jobs survive it, and where they are; what is wrong with it the node says itself.
+    private static func takeStorage(_ text: String, _ entry: inout Entry) {
+        guard case .node(var settings) = entry.kind else { return }
+        if text == "memory" {
+            settings.storage = .memory
+        } else if text.hasPrefix("redis") {
+            settings.storage = .redis(url: text == "redis" ? nil : text)
+        } else if text.hasPrefix("journal:") {
+            let parts = text.dropFirst(8).split(separator: "?", maxSplits: 1).map(String.init)
+            let word = parts.count > 1 ? parts[1].split(separator: "=").last?.split(separator: ":").first : nil
+            let sync = word.flatMap { StorageSettings.Sync(rawValue: String($0)) } ?? .always
+            settings.storage = .journal(sync: sync, directory: directory(parts.first ?? "", of: entry))
+        }
+        entry.kind = .node(settings)
+    }
+
+    /// The directory in which each node has one that is called as it is; nil for the usual one.
+    private static func directory(_ path: String, of entry: Entry) -> String? {
+        let ending = "/" + entry.firstName
+        guard path.hasSuffix(ending) else { return nil }
+        let directory = String(path.dropLast(ending.count))
+        return directory == ManifestReader.defaultRuntimeDirectory + "/storage" ? nil : directory
     }
 
     /// Distributors first, as in a manifest, and every node to all of them.
@@ -127,11 +186,22 @@ public enum Procfile {
         let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
         let first = words.first ?? ""
         let isAssignment = first.contains("=")
-        let isSimple = !plain.contains { "|&;<>()$`\\\"'*?[]#~!{}".contains($0) } && !isAssignment
+        let isSimple = !isAssignment && plain.split(separator: " ").allSatisfy { isPlain(String($0)) }
         if isSimple, !builtins.contains(first) { return .words(words) }
         // The shell replaces itself by the program where the line is a single command; otherwise it has to stay.
         let hasOperators = plain.contains { "|&;(){}!`".contains($0) }
         return .shell(hasOperators || isAssignment || builtins.contains(first) ? line : "exec " + line)
+    }
+
+    /// Whether a shell would take a word as it is: also an address, in which `?` and `[` stand for themselves because
+    /// no file is called like that.
+    static func isPlain(_ word: String) -> Bool {
+        var signs = "|&;<>()$`\\\"'*?[]#~!{}"
+        if word.hasPrefix("journal:") || word.hasPrefix("redis") { signs.removeAll { $0 == "?" } }
+        if word.split(separator: ",").allSatisfy({ ListenAddress(String($0)) != nil }) {
+            signs.removeAll { $0 == "[" || $0 == "]" }
+        }
+        return !word.contains { signs.contains($0) }
     }
 
     private static let builtins: Set<String> = [

@@ -4,7 +4,8 @@ public import JRSystem
 
 /// What a program of the cluster and its supervisor tell each other, over descriptors named in the environment.
 ///
-/// Without those variables everything here does nothing, so that the same program runs by hand.
+/// Without those variables everything here does nothing, so that the same program runs by hand. Under systemd, or
+/// whoever else gives `NOTIFY_SOCKET`, the program says there as well that it is ready, and that it ends.
 public enum SupervisedProcess {
     /// Writes `READY=1` and facts such as `port=5000` on the descriptor of `JR_READY_FD`, once.
     ///
@@ -17,6 +18,7 @@ public enum SupervisedProcess {
         _ facts: [String] = [], understands words: [String] = [],
         environment: [String: String] = SystemProgram.environment
     ) {
+        notify("READY=1", environment)
         guard let raw = descriptor("JR_READY_FD", environment) else { return }
         let known = words.isEmpty ? [] : ["words=\(words.joined(separator: ","))"]
         _ = Standard.write(raw, (["READY=1"] + facts + known).joined(separator: " ") + "\n")
@@ -50,12 +52,19 @@ public enum SupervisedProcess {
         heard: ((String) -> Void)? = nil, _ body: @escaping (Loop, _ reason: String) -> Void
     ) throws(SystemError) {
         try loop.onSignals([Signals.terminate, Signals.interrupt]) { loop, signal in
+            notify("STOPPING=1", environment)
             body(loop, "SIG\(Signals.name(signal))")
         }
         guard let raw = descriptor("JR_LIFE_FD", environment) else { return }
         try IO.setNonBlocking(raw)
         let line = LifeLine(raw, heard: heard, ended: body)
         line.watch = try loop.watchReadable(raw) { loop in line.read(on: loop) }
+    }
+
+    /// Whoever does not listen there does not want to know.
+    private static func notify(_ text: String, _ environment: [String: String]) {
+        guard let path = environment["NOTIFY_SOCKET"], path.hasPrefix("/") || path.hasPrefix("@") else { return }
+        try? Sockets.notify(path, text)
     }
 
     private static func descriptor(_ variable: String, _ environment: [String: String]) -> Int32? {

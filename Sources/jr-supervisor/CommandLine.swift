@@ -49,6 +49,25 @@ let commandLine = CommandLineSpec(
         VerbSpec(
             "check", "Read a manifest or Procfile and say everything that is wrong with it", arguments: [manifest]),
         VerbSpec(
+            "export", "Write the cluster down for systemd, Kubernetes or another reader of Procfiles",
+            arguments: [
+                .required(
+                    "ENGINE", "systemd, kubernetes or procfile", choices: ["systemd", "kubernetes", "procfile"]),
+                manifest,
+            ],
+            options: [
+                .option("out", short: "o", value: "DIR", "Write the files there and not to standard output"),
+                .option("user", value: "NAME", "Whom the units of systemd run as"),
+                .option("image", value: "IMAGE", "The container image of all that runs", default: "CLUSTER:latest"),
+                .option("volume", value: "SIZE", "How large the volume of a node's journal is", default: "10GiB"),
+            ],
+            details: """
+                What the other engine cannot do, or does otherwise, is said on standard error and in comments. A file \
+                that is there and was not made by an export is not written over.
+                  jr-supervisor export systemd --user jobs --out /etc/systemd/system
+                  jr-supervisor export kubernetes --image registry.example.com/shop:1.4 | kubectl apply -f -
+                """),
+        VerbSpec(
             "status", "Show every instance; exit 0 all ready, 3 some not, 4 no supervisor here",
             options: [
                 .flag("watch", short: "w", "Show it again whenever it has changed, until Ctrl-C"),

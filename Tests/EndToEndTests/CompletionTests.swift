@@ -43,7 +43,7 @@ struct CompletionTests {
             #expect(answer.status == .exited(0) && answer.errors == "", "\(answer.errors)")
             return answer.lines
         }
-        #expect(try complete("jr-supervisor", "ex") == ["exec"])
+        #expect(try complete("jr-supervisor", "ex") == ["exec", "export"])
         #expect(try complete("jr-supervisor", "up", "--until") == ["--until-idle"])
         #expect(try complete("jr-supervisor", "wait", "st") == ["stopped"])
         #expect(try complete("jr-supervisor", "exec", "--", "--re") == [])

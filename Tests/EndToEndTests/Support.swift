@@ -78,7 +78,7 @@ final class Running {
     let errors: String
 
     init(_ words: [String], in directory: String, environment: [String: String] = [:]) throws {
-        errors = "\(directory)/\(words[0])-\(JRSystem.SystemRandom.seed())"
+        errors = "\(directory)/\(words[0].split(separator: "/").last ?? "")-\(JRSystem.SystemRandom.seed())"
         try Files.write(errors, [])
         let file = try Files.open(errors, .write)
         pid = try Programs.start(

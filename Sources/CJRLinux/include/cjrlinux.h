@@ -121,6 +121,8 @@ int jr_set_no_delay(int fd);
 int jr_shutdown_write(int fd);
 int jr_peer_credentials(int fd, struct jr_credentials *credentials);
 int jr_socketpair(int ends[_Nonnull 2]);
+// One datagram to the unix socket at a path, or at an abstract name that is written with @ first.
+int jr_notify(const char *path, const void *bytes, size_t count);
 
 // epoll
 
