@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -288,6 +289,21 @@ int jr_is_terminal(int fd) { return isatty(fd); }
 int jr_terminal_columns(int fd) {
     struct winsize size = {0};
     return ioctl(fd, TIOCGWINSZ, &size) < 0 ? -errno : size.ws_col;
+}
+
+int jr_terminal_rows(int fd) {
+    struct winsize size = {0};
+    return ioctl(fd, TIOCGWINSZ, &size) < 0 ? -errno : size.ws_row;
+}
+
+int jr_terminal_keys(int fd, int at_once) {
+    struct termios mode;
+    if (tcgetattr(fd, &mode) < 0) return -errno;
+    const tcflag_t lines = ICANON | ECHO;
+    mode.c_lflag = at_once ? mode.c_lflag & ~lines : mode.c_lflag | lines;
+    mode.c_cc[VMIN] = 1;
+    mode.c_cc[VTIME] = 0;
+    return tcsetattr(fd, TCSANOW, &mode) < 0 ? -errno : 0;
 }
 
 const char *jr_error_text(int code) {

@@ -32,6 +32,16 @@ public enum Standard {
         let columns = jr_terminal_columns(raw)
         return columns > 0 ? Int(columns) : nil
     }
+
+    /// The height of a terminal in lines; nil when the descriptor is none.
+    public static func terminalHeight(_ raw: Int32 = output) -> Int? {
+        let rows = jr_terminal_rows(raw)
+        return rows > 0 ? Int(rows) : nil
+    }
+
+    /// Whether a terminal gives keys as they are pressed, without showing them, or lines as they are ended. Ctrl-C and
+    /// its like go on to be signals. What is no terminal stays what it is.
+    public static func readsKeys(_ raw: Int32, _ atOnce: Bool) { _ = jr_terminal_keys(raw, atOnce ? 1 : 0) }
 }
 
 /// This program as the system sees it.

@@ -17,6 +17,7 @@ final class Session: Sendable {
         var isFirst = true
         var isBroken = false
         var connected: (@Sendable () -> Void)?
+        var tellsBreak: (@Sendable (String?) -> Void)?
     }
 
     init(to address: SocketAddress) {
@@ -41,6 +42,12 @@ final class Session: Sendable {
         Console.exit(70)
     }
 
+    /// From here on `body` is told why the connection broke, and nil when it is there again, on the reactor's thread;
+    /// nothing is printed.
+    func tellBreaks(_ body: @escaping @Sendable (String?) -> Void) {
+        state.update { $0.tellsBreak = body }
+    }
+
     /// Ends the program from its reactor's thread, once what the client still says in this turn is on its way: a node
     /// keeps an outcome until it hears that it has come.
     func finish(_ code: Int32) {
@@ -60,6 +67,7 @@ final class Session: Sendable {
             if before.isFirst {
                 before.connected?()
             } else if before.isBroken {
+                if let tell = before.tellsBreak { return tell(nil) }
                 Console.note("connected to \(address) again")
             }
         case .disconnected(let reason, _):
@@ -70,6 +78,7 @@ final class Session: Sendable {
                 Console.exit(69)
             }
             if !before.isBroken {
+                if let tell = before.tellsBreak { return tell(reason) }
                 Console.note("the connection to \(address) broke (\(reason)); waiting for it to return")
             }
         }

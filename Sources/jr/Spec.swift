@@ -6,7 +6,7 @@ enum Spec {
 
     static let jr = CommandLineSpec(
         program: "jr", version: "0.1.0", summary: "Enqueue jobs, look at them and change them",
-        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats, journal, Bench.spec],
+        verbs: [enqueue, list, show, cancel, retry, destroy, nodes, stats, monitor, journal, Bench.spec],
         options: [
             .option(
                 "url", value: "URL",
@@ -99,6 +99,24 @@ enum Spec {
 
     private static let nodes = VerbSpec("nodes", "List the connected nodes and the jobs they know", options: [json])
     private static let stats = VerbSpec("stats", "Show counts of the distributor and its nodes", options: [json])
+
+    private static let monitor = VerbSpec(
+        "monitor", "Watch the cluster: nodes, their jobs, rates, what waits longest, errors of late",
+        options: [
+            .option("every", value: "TIME", "At the most one picture in this time", default: "500ms"),
+            .flag("once", "Show what is now, and end"),
+            .flag("json", "Print JSON: a line for each change"),
+        ],
+        details: """
+            Nothing is asked for while nothing changes: the distributor tells. On a
+            terminal one picture, drawn anew in place, until q or Ctrl-C; elsewhere a
+            line for each change. Times are UTC. A node that is not connected is not
+            shown, unless it went while this ran. Counts are since each node's start,
+            rates those of the last five seconds.
+
+            Exit codes: 0 ended with q or --once, or nobody reads any more;
+            69 no distributor; 130 ended with Ctrl-C.
+            """)
 
     private static let journal = VerbSpec(
         "journal", "Look into a node's journal, save what is whole of it, move its jobs",

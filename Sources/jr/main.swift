@@ -24,6 +24,7 @@ func run(_ command: ParsedCommand) throws(UsageError) {
     let verb = command.verb ?? ""
     if verb == "enqueue" { try checkEnqueue(command) }
     if verb == "destroy" { try Change.check(command) }
+    if verb == "monitor" { _ = try MonitorVerb.every(command) }
     if verb == "bench" { try Bench.run(command) }
     if verb == "journal" { try Journal.run(command) }
     let session: Session
@@ -42,6 +43,7 @@ func run(_ command: ParsedCommand) throws(UsageError) {
         if let node = command.value("node") { Change.destroyAll(of: node, command, session) }
         Change.jobs(verb, command, session)
     case "nodes": Inspect.nodes(command, session)
+    case "monitor": try MonitorVerb.run(command, session)
     default: Inspect.stats(command, session)
     }
 }

@@ -104,7 +104,7 @@ import Testing
             Issue.record("no answer")
             return
         }
-        #expect(text.contains("cancel, destroy, idle, list, nodes, retry, show, stats"))
+        #expect(text.contains("cancel, destroy, idle, list, nodes, retry, show, stats, watch"))
     }
 
     @Test("a node that goes before it answers does not keep the question open")

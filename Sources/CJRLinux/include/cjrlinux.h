@@ -185,6 +185,9 @@ void jr_end_route(int signal, int fd);
 
 int jr_is_terminal(int fd);
 int jr_terminal_columns(int fd);
+int jr_terminal_rows(int fd);
+/* Keys as they are pressed and unseen, or in lines and echoed; signals of keys stay as they are. */
+int jr_terminal_keys(int fd, int at_once);
 const char *jr_error_text(int code);
 const char *_Nullable jr_error_name(int code);
 const char *_Nullable jr_signal_name(int signal);

@@ -61,6 +61,7 @@ public struct DistributorEngine: Sendable {
     var outcomeSources: [OutcomeKey: OutcomeSource] = [:]
     var questions = Questions()
     var idleWaits: [IdleWait] = []
+    var watching = Watching()
     public internal(set) var counters = DistributorCounters()
 
     private var actions: [LinkAction] = []
@@ -89,6 +90,7 @@ public struct DistributorEngine: Sendable {
     /// Everything to do since the last call, in order. Called at the end of a turn.
     public mutating func takeActions() -> [LinkAction] {
         askIdleNodes()
+        answerWatches()
         flushReceipts()
         defer { actions.removeAll(keepingCapacity: true) }
         return actions
@@ -99,7 +101,7 @@ public struct DistributorEngine: Sendable {
     /// A peer has said hello on a new link.
     public mutating func linkOpened(_ link: LinkID, _ hello: Hello, at now: Now) {
         switch hello.role {
-        case .node: nodeOpened(link, hello)
+        case .node: nodeOpened(link, hello, at: now)
         case .client:
             if let older = clients[hello.session], older != link { clientGone(older, hello.session) }
             clients[hello.session] = link
@@ -113,7 +115,7 @@ public struct DistributorEngine: Sendable {
         }
     }
 
-    private mutating func nodeOpened(_ link: LinkID, _ hello: Hello) {
+    private mutating func nodeOpened(_ link: LinkID, _ hello: Hello, at now: Now) {
         if let (older, node) = router.nodes.first(where: { $0.value.name == hello.name }) {
             if node.session != hello.session, node.incarnation > hello.incarnation {
                 refuse(
@@ -128,7 +130,7 @@ public struct DistributorEngine: Sendable {
         router.add(
             NodeLink(
                 name: hello.name, session: hello.session, incarnation: hello.incarnation, jobs: Set(hello.jobs),
-                promise: hello.promise, credit: hello.credit), at: link)
+                promise: hello.promise, credit: hello.credit, since: now.wall), at: link)
         for client in clients.keys.sorted() { askForOutcomes(of: client, from: link) }
         sendWaiting()
     }
@@ -144,6 +146,7 @@ public struct DistributorEngine: Sendable {
         clients[client] = nil
         questions.clientClosed(link)
         forgetIdleWaits(of: link)
+        watching.waits.removeAll { $0.client == link }
         // When it comes back, its nodes are asked for all of them again. One that it acknowledged over another way is
         // then with no node any more, and nobody would acknowledge it here.
         outcomeSources = outcomeSources.filter { $0.value.client != client }
@@ -151,6 +154,7 @@ public struct DistributorEngine: Sendable {
 
     private mutating func nodeClosed(_ link: LinkID) {
         guard let node = router.remove(link) else { return }
+        watching.nodeClosed(link)
         // Back to the front of their lines, in their old order.
         for position in stride(from: node.unstored.count - 1, through: 0, by: -1) {
             guard let handle = node.unstored[position], jobs[handle]?.node == link else { continue }
@@ -194,6 +198,7 @@ public struct DistributorEngine: Sendable {
         case .ended(let outcome): ended(outcome, from: link)
         case .reply(0, let result): outcomesFollow(result, from: link)
         case .reply(let number, let result):
+            heardView(number, result, from: link)
             if let answer = questions.replied(number, from: link, result) { finish(answer) }
         case .replyFailure(let number, let code, let text):
             if let answer = questions.failed(number, from: link, code, text) { finish(answer) }

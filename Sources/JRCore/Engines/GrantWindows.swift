@@ -23,6 +23,9 @@ struct GrantWindows: Sendable {
         self.credit = credit
     }
 
+    /// Jobs that are ready, running or being stored to run at once.
+    var heldCount: Int { windows.values.reduce(ownHeld) { $0 + $1.held } }
+
     var links: [LinkID] { windows.keys.sorted() }
 
     mutating func open(_ link: LinkID) { windows[link] = Window() }
@@ -93,6 +96,16 @@ struct ReadyLines: Sendable {
     var readyCount: Int { lines.reduce(0) { $0 + $1.count } }
 
     mutating func append(_ job: Handle, lane: Lane) { lines[lane.rawValue].append(job) }
+
+    /// The oldest of each line of those that `isReady` says are still in it.
+    func heads(_ isReady: (Handle) -> Bool) -> [Handle] {
+        lines.compactMap { line in
+            for position in 0..<line.count {
+                if let job = line[position], isReady(job) { return job }
+            }
+            return nil
+        }
+    }
 
     /// The next job of a lane that has room, the lanes in turn.
     mutating func next() -> (job: Handle, lane: Lane)? {

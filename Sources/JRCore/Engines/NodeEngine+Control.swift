@@ -156,6 +156,7 @@ extension NodeEngine {
                 remove: settings.removeDoneJobs, at: now)
         case .failure(let error, let arguments, _, _):
             counters.failedAttempts += 1
+            if let record = jobs[handle]?.record { failures.add(record, error, isFinal: true, at: now.wall) }
             jobs[handle]?.record.lastError = Self.cut(error)
             jobs[handle]?.record.failedAt = now.wall
             jobs[handle]?.record.request.arguments = arguments

@@ -127,12 +127,15 @@ extension NodeEngine {
         jobs[handle]?.record.lastError = Self.cut(error)
         jobs[handle]?.record.failedAt = now.wall
         jobs[handle]?.record.request.arguments = arguments
-        if isFinal || record.attempt >= options.maxAttempts ?? settings.maxAttempts {
+        let isLast = isFinal || record.attempt >= options.maxAttempts ?? settings.maxAttempts
+        failures.add(record, error, isFinal: isLast, at: now.wall)
+        if isLast {
             counters.failed += 1
             end(
                 handle, .failed, arguments: feedback, error: Self.cut(error), wanted: .error,
                 remove: settings.removeFailedJobs, at: now)
         } else {
+            counters.retried += 1
             let retry = options.retry ?? settings.retry
             let wait = options.period ?? retry.delay(afterAttempt: record.attempt, of: record.id)
             again(handle, .error, after: wait, at: now)

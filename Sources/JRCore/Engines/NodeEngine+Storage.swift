@@ -254,6 +254,7 @@ extension NodeEngine {
         }
         let isPoison = record.deaths >= settings.poisonDeaths
         let isLast = record.attempt >= record.request.options.maxAttempts ?? settings.maxAttempts
+        failures.add(record, record.lastError ?? "", isFinal: isPoison || isLast, at: now.wall)
         guard isPoison || isLast else { return .again }
         counters.failed += 1
         countScheduled(handle, -1)

@@ -116,6 +116,11 @@ public struct NodeEngine: Sendable {
     public internal(set) var counters = NodeCounters()
     /// Those that wait for nothing to be left to do.
     var idleQuestions: [IdleQuestion] = []
+    /// Distributors that want to know when there is something new to see.
+    var changeQuestions: [ChangeQuestion] = []
+    var viewFigures: ViewFigures?
+    var viewVersion: Int64 = 0
+    var failures = LatestFailures()
     /// What jobs that ran here have enqueued elsewhere, while no node has stored it.
     var enqueuedElsewhere = 0
     var actions: [LinkAction] = []
@@ -192,6 +197,7 @@ public struct NodeEngine: Sendable {
         windows.close(link)
         resends.linkClosed(link)
         idleQuestions.removeAll { $0.link == link }
+        changeQuestions.removeAll { $0.link == link }
         // Its jobs are stored here and go on; they count as the node's own from now on.
         jobs.forEach { handle, job in
             guard job.charge == .link(link) else { return }
@@ -229,6 +235,7 @@ public struct NodeEngine: Sendable {
             }
         }
         answerIdleQuestions()
+        answerChangeQuestions()
         defer { actions.removeAll(keepingCapacity: true) }
         return actions
     }

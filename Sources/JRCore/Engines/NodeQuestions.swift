@@ -16,6 +16,10 @@ extension NodeEngine {
             let record = id.flatMap { handles[$0] }.flatMap { jobs[$0]?.record }
             result = record.map { .map($0.row(node: settings.name)) } ?? .null
         case "stats": result = statistics
+        case "view": result = currentView()
+        case "changes":
+            askedForChanges(number, parameters, from: link)
+            return
         case "idle":
             askedWhenIdle(number, from: link)
             return
@@ -71,13 +75,14 @@ extension NodeEngine {
         return rows.rows
     }
 
-    private var statistics: Value {
+    var statistics: Value {
         [
             "name": .string(settings.name), "jobs": .int(Int64(jobs.count)), "ready": .int(Int64(ready.readyCount)),
             "running": .int(Int64(ready.runningCount)), "scheduled": .int(Int64(scheduledCount)),
             "stored": .int(Int64(counters.stored)), "started": .int(Int64(counters.started)),
             "completed": .int(Int64(counters.completed)), "failedAttempts": .int(Int64(counters.failedAttempts)),
-            "failed": .int(Int64(counters.failed)), "cancelled": .int(Int64(counters.cancelled)),
+            "retried": .int(Int64(counters.retried)), "failed": .int(Int64(counters.failed)),
+            "cancelled": .int(Int64(counters.cancelled)),
             "duplicates": .int(Int64(counters.duplicates)), "refused": .int(Int64(counters.refused)),
             "timedOut": .int(Int64(counters.timedOut)), "recovered": .int(Int64(recovery.jobs)),
             "retriedAtStart": .int(Int64(recovery.retried)), "poisoned": .int(Int64(recovery.poisoned)),

@@ -147,6 +147,8 @@ public struct NodeCounters: Sendable, Equatable {
     public var started = 0
     public var completed = 0
     public var failedAttempts = 0
+    /// Failed attempts that another one follows.
+    public var retried = 0
     public var failed = 0
     public var cancelled = 0
     public var duplicates = 0

@@ -19,11 +19,19 @@ struct Questions: Sendable {
     private var nextNumber: UInt32 = 1
 
     mutating func add(_ question: Pending) -> UInt32 {
-        let number = nextNumber
-        nextNumber = nextNumber == .max ? 1 : nextNumber + 1
+        let number = freshNumber()
         pending[number] = question
         return number
     }
+
+    /// A number for a question whose answer is not waited for here.
+    mutating func freshNumber() -> UInt32 {
+        defer { nextNumber = nextNumber == .max ? 1 : nextNumber + 1 }
+        return nextNumber
+    }
+
+    /// What is being asked under this number.
+    func verb(of number: UInt32) -> String? { pending[number]?.verb }
 
     /// The question, if this was the last answer it waited for.
     mutating func replied(_ number: UInt32, from node: LinkID, _ answer: Value?) -> Pending? {
@@ -80,23 +88,27 @@ extension DistributorEngine {
         case "list", "show", "stats": askNodes(client, number, verb, parameters)
         case "cancel", "retry", "destroy": change(client, number, verb, parameters)
         case "idle": askedWhenIdle(client, number, parameters)
+        case "watch": watch(client, number, parameters)
         default:
             send(
                 client,
                 .replyFailure(
                     number: number, code: .invalidRequest,
                     text: "this distributor does not know the question '\(verb)'; it knows cancel, "
-                        + "destroy, idle, list, nodes, retry, show, stats"))
+                        + "destroy, idle, list, nodes, retry, show, stats, watch"))
         }
     }
 
-    mutating func askNodes(_ client: LinkID, _ number: UInt32, _ verb: String, _ parameters: [String: Value]) {
+    /// Asks all nodes for an application; `asking` is what they are asked where that has another name among them.
+    mutating func askNodes(
+        _ client: LinkID, _ number: UInt32, _ verb: String, _ parameters: [String: Value], asking: String? = nil
+    ) {
         let nodes = router.nodes.keys.sorted()
         let question = Questions.Pending(
             client: client, clientNumber: number, verb: verb, parameters: parameters, waitingFor: Set(nodes))
         if nodes.isEmpty { return finish(question) }
         let inner = questions.add(question)
-        for node in nodes { send(node, .request(number: inner, verb: verb, parameters: parameters)) }
+        for node in nodes { send(node, .request(number: inner, verb: asking ?? verb, parameters: parameters)) }
     }
 
     mutating func finish(_ question: Questions.Pending) {
@@ -112,6 +124,7 @@ extension DistributorEngine {
             result = question.answers.first ?? waitingRow(question.parameters) ?? .null
         case "cancel", "retry", "destroy": return finishChange(question)
         case "idle": return finishIdle(question)
+        case "watch": return finishWatch(question)
         default:
             result = ["distributor": statistics, "nodes": .array(question.answers)]
         }
@@ -119,17 +132,20 @@ extension DistributorEngine {
     }
 
     private var nodeRows: [Value] {
-        router.nodes.sorted { $0.key < $1.key }.map { _, node in
-            [
-                "name": .string(node.name), "jobs": .array(node.jobs.sorted().map(Value.string)),
-                "credit": .int(Int64(node.credit)), "held": .int(Int64(node.load)),
-                "incarnation": .int(Int64(node.incarnation)), "promise": .string(node.promise),
-                "state": .string(node.isDraining ? "draining" : node.isFull ? "full" : "ready"),
-            ]
-        }
+        router.nodes.sorted { $0.key < $1.key }.map { _, node in .map(row(of: node)) }
     }
 
-    private var statistics: Value {
+    func row(of node: NodeLink) -> [String: Value] {
+        [
+            "name": .string(node.name), "jobs": .array(node.jobs.sorted().map(Value.string)),
+            "credit": .int(Int64(node.credit)), "held": .int(Int64(node.load)),
+            "incarnation": .int(Int64(node.incarnation)), "promise": .string(node.promise),
+            "since": .date(node.since),
+            "state": .string(node.isDraining ? "draining" : node.isFull ? "full" : "ready"),
+        ]
+    }
+
+    var statistics: Value {
         [
             "name": .string(name), "waiting": .int(Int64(jobs.count - onTheWire)),
             "onTheWire": .int(Int64(onTheWire)), "bytes": .int(Int64(heldBytes)),

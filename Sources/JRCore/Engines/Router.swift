@@ -18,6 +18,8 @@ struct NodeLink: Sendable {
     var promise: String
     /// How many jobs it holds at the most, and how many it has allowed and been sent since it connected.
     var credit: Int
+    /// When it connected.
+    var since: WallTime
     var granted: UInt64 = 0
     var sent: UInt64 = 0
     var isDraining = false
@@ -210,5 +212,7 @@ extension RouteKey {
 }
 
 extension NodeLink {
-    static let nobody = NodeLink(name: "", session: .none, incarnation: 0, jobs: [], promise: "", credit: 0)
+    static let nobody = NodeLink(
+        name: "", session: .none, incarnation: 0, jobs: [], promise: "", credit: 0,
+        since: WallTime(milliseconds: 0))
 }

@@ -5,8 +5,9 @@ import Synchronization
 /// A redis-server of a test's own, on a unix socket in a directory of its own, that ends with the test.
 ///
 /// A shell stands between: it ends the server when this process, however it ends, closes its end of a pipe.
-final class RedisServer: Sendable {
-    let directory: String
+public final class RedisServer: Sendable {
+    /// Its own, gone with it.
+    public let directory: String
     private let settings: [String]
     private let executable: String
     private let process = Mutex<Running?>(nil)
@@ -18,17 +19,25 @@ final class RedisServer: Sendable {
         var end: Int32
     }
 
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+    /// Why there is no server.
+    public struct Failure: Error, CustomStringConvertible {
+        /// In words.
+        public let description: String
     }
 
-    var socket: String { directory + "/redis.sock" }
-    var url: String { "redis+unix:\(socket)" }
+    /// Where it listens.
+    public var socket: String { directory + "/redis.sock" }
+    /// The same, as a storage's address.
+    public var url: String { "redis+unix:\(socket)" }
     /// The server's own process.
-    var pid: Int32 { process.withLock { $0?.server ?? 0 } }
+    public var pid: Int32 { process.withLock { $0?.server ?? 0 } }
 
     /// Starts it and waits until it takes connections. Without other settings it keeps nothing on disk.
-    init(_ settings: [String] = ["--appendonly", "no"], program: String = "redis-server") throws {
+    ///
+    /// - Parameters:
+    ///   - settings: as on the server's command line.
+    ///   - program: `redis-server`, or one that is like it.
+    public init(_ settings: [String] = ["--appendonly", "no"], program: String = "redis-server") throws {
         guard let executable = Self.path(of: program) else {
             throw Failure(
                 description: "there is no \(program) in PATH, and this test needs one: scripts/test.sh installs"
@@ -46,13 +55,13 @@ final class RedisServer: Sendable {
     }
 
     /// Where a program is; nil where it is not installed.
-    static func path(of program: String) -> String? {
+    public static func path(of program: String) -> String? {
         let folders = (SystemProgram.environment["PATH"] ?? "/usr/bin").split(separator: ":")
         return folders.map { "\($0)/\(program)" }.first { Files.exists($0) }
     }
 
     /// Starts it again after ``kill()``.
-    func start() throws {
+    public func start() throws {
         guard pid == 0 else { return }
         let input = try Self.pipe()
         let output = try Self.pipe()
@@ -97,27 +106,29 @@ final class RedisServer: Sendable {
     }
 
     /// As with kill -9.
-    func kill() {
+    public func kill() {
         guard let running = process.withLock({ $0.take() }) else { return }
         close(running.end)
         _ = try? Processes.wait(pid: running.shell)
     }
 
-    func signal(_ number: Int32) {
+    /// Sends the server a signal.
+    public func signal(_ number: Int32) {
         try? Processes.signal(pid: pid, number)
     }
 
     /// The first line of the answer to a command, as redis-cli shows it.
     @discardableResult
-    func command(_ words: String...) throws -> String { try command(words: words) }
+    public func command(_ words: String...) throws -> String { try command(words: words) }
 
+    /// The same, of words in an array.
     @discardableResult
-    func command(words: [String]) throws -> String {
+    public func command(words: [String]) throws -> String {
         String(try answer(to: words).prefix { $0 != "\n" })
     }
 
     /// The whole answer.
-    func all(_ words: String...) throws -> String { try answer(to: words) }
+    public func all(_ words: String...) throws -> String { try answer(to: words) }
 
     private func answer(to words: [String]) throws -> String {
         let output = try Self.pipe()

@@ -1,1 +1,0 @@
-../JRStorageTests/RedisServer.swift
