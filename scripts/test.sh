@@ -11,18 +11,23 @@ fi
 for program in python3 strace systemd-analyze; do
     command -v "$program" > /dev/null || echo "note: '$program' is not installed; the tests that need it are skipped" >&2
 done
-# The tests of the storage on Redis start a server of their own each, and fail where there is none.
-if ! command -v redis-server > /dev/null; then
+# The tests of the storage on Redis start a server of their own each, and fail where there is none; some are run with
+# Valkey as well, where this system has it or can install it.
+for server in redis-server valkey-server; do
+    command -v "$server" > /dev/null && continue
     if [[ $EUID -eq 0 ]] && command -v apt-get > /dev/null; then
-        echo "installing redis-server, which tests start" >&2
-        install=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends redis-server)
+        [[ $server == redis-server || -n $(apt-cache madison "$server" 2> /dev/null) ]] || continue
+        echo "installing $server, which tests start" >&2
+        install=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends "$server")
         log=$(mktemp)
         { apt-get update && "${install[@]}"; } > "$log" 2>&1 || tail -3 "$log" >&2
         rm -f "$log"
     fi
-    command -v redis-server > /dev/null \
-        || echo "note: 'redis-server' is not installed; the tests that need it will fail. Install Redis or Valkey" >&2
-fi
+done
+command -v redis-server > /dev/null \
+    || echo "note: 'redis-server' is not installed; the tests that need it will fail: apt-get install redis-server" >&2
+command -v valkey-server > /dev/null \
+    || echo "note: 'valkey-server' is not installed; what is run with Valkey too is skipped" >&2
 # What is exported for Kubernetes is compared with its own schemas where this package of PyPI is found.
 if command -v python3 > /dev/null && ! python3 -c "import kubernetes_validate" 2> /dev/null; then
     if [[ $EUID -eq 0 ]] && python3 -m pip --version > /dev/null 2>&1; then

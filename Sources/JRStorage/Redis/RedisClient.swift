@@ -27,6 +27,7 @@ final class RedisClient: ConnectionHandler {
 
     private struct Waiting {
         var name: String
+        var script: RedisScript?
         var deadline: Instant
         var answer: Answer
     }
@@ -233,7 +234,7 @@ final class RedisClient: ConnectionHandler {
         // A megabyte a second more for what takes long to send.
         let time = times.answer + .microseconds(Int64(command.bytes.count))
         let deadline = loop.now.instant + time
-        waiting.append(Waiting(name: command.name, deadline: deadline, answer: answer))
+        waiting.append(Waiting(name: command.name, script: command.script, deadline: deadline, answer: answer))
         if timer == nil { watch(deadline) }
         if unsent.isEmpty, !connection.isCongested, command.bytes.count <= Self.pieceBytes {
             connection.write(command.bytes)
@@ -295,6 +296,7 @@ final class RedisClient: ConnectionHandler {
         if case .push = reply { return }
         guard let asked = waiting.popFirst() else { return failed(.unexpected(command: "nothing that was asked")) }
         if case .error(let text) = reply {
+            let text = asked.script.map { RedisPermission.explained(text, of: $0) } ?? text
             asked.answer(loop, .failure(.refused(command: asked.name, text: text)))
         } else {
             asked.answer(loop, .success(reply))

@@ -94,14 +94,34 @@ extension StorageError {
             mend: "Start it again, or give each node a name of its own.")
     }
 
-    static func held(_ address: RedisAddress, node: String, by holder: RedisLease.Holder, for rest: Interval)
-        -> StorageError
-    {
+    /// - Parameter blind: the server does not let this user see who is connected.
+    static func held(
+        _ address: RedisAddress, node: String, by holder: RedisLease.Holder, for rest: Interval, blind: Bool
+    ) -> StorageError {
         StorageError(
             .locked, what: "the jobs of node '\(node)' on \(address) are in use",
-            why: "\(holder) \(holder.taker == nil ? "has them" : "takes them over") and is connected to the server",
+            why: "\(holder) \(holder.taker == nil ? "has them" : "takes them over") and "
+                + (blind
+                    ? "may be dead: this user has no permissions to run 'client|list', which would tell"
+                    : "is connected to the server"),
             mend: "Stop that process, or give this one a name of its own. Should it be dead, its hold ends in"
                 + " \(Durations.format(rest)).", pid: holder.pid)
+    }
+
+    static func forbidden(_ commands: [String], _ address: RedisAddress, node: String) -> StorageError {
+        let names = commands.map { $0.lowercased() }.joined(separator: ", ")
+        return StorageError(
+            .permission, what: "the Redis server \(address) cannot be used",
+            why: "this user has no permissions for \(names) on the keys jr:{\(node)}:*",
+            mend: "ACL SETUSER NAME ~jr:* \(commands.map { "+" + $0.lowercased() }.joined(separator: " ")); all that it"
+                + " needs is in docs/redis-layout.md.")
+    }
+
+    static func forbiddenKeys(_ why: String, _ address: RedisAddress, node: String) -> StorageError {
+        StorageError(
+            .permission, what: "the Redis server \(address) cannot be used",
+            why: "this user has no permissions for the keys jr:{\(node)}:*: \(why)",
+            mend: "ACL SETUSER NAME ~jr:*; all that it needs is in docs/redis-layout.md.")
     }
 
     static func lost(_ address: RedisAddress, node: String) -> StorageError {

@@ -28,6 +28,9 @@ final class RedisOpening {
     private var marks: Set<String> = []
     private var asked = Instant.zero
     private var contents = StorageContents()
+    /// Commands that the user may not run, as the server names them.
+    private var forbidden: [String] = []
+    private var unasked: [String] = []
 
     init(
         _ storage: RedisStorage, _ client: RedisClient, _ address: RedisAddress, began: Instant,
@@ -64,9 +67,18 @@ final class RedisOpening {
     // MARK: Steps
 
     func connected(_ loop: Loop) {
+        guard let storage else { return }
+        client.send(RedisScript.forbidden.command(storage.keys, RedisPermission.needed)) { [self] loop, result in
+            forbidden = ((try? result.get())?.elements ?? []).compactMap(\.text)
+            // It stops before the script when the user may not use the keys.
+            if case .failure(let failure) = result, failure.code == "NOPERM", failure.why.contains(" keys ") {
+                finish(.failure(.forbiddenKeys(failure.why, address, node: storage.node)), loop)
+            }
+        }
         // Where a user may not ask, the server says nothing of itself, and nothing is assumed.
         for pattern in ["append*", "save"] {
             client.send(RESPCommand("CONFIG GET", pattern)) { [self] _, result in
+                note(result, "config|get")
                 let pairs = (try? result.get())?.elements ?? []
                 for index in stride(from: 0, to: pairs.count - 1, by: 2) {
                     if let key = pairs[index].text { config[key] = pairs[index + 1].text }
@@ -74,10 +86,19 @@ final class RedisOpening {
             }
         }
         client.send(RESPCommand("INFO")) { [self] loop, result in
-            guard done != nil else { return }
+            guard done != nil, let storage = self.storage else { return }
             if let text = (try? result.get())?.text { info = RedisPromise.parse(info: text) }
+            note(result, "info")
+            guard forbidden.isEmpty else {
+                return finish(.failure(.forbidden(forbidden, address, node: storage.node)), loop)
+            }
             take(from: "", loop)
         }
+    }
+
+    private func note(_ result: Result<RESPValue, RedisFailure>, _ command: String) {
+        guard case .failure(let failure) = result, failure.code == "NOPERM", !unasked.contains(command) else { return }
+        unasked.append(command)
     }
 
     private func take(from dead: String, _ loop: Loop) {
@@ -105,13 +126,15 @@ final class RedisOpening {
             if let list = (try? result.get())?.text, !list.contains("name=\(holder.clientName) ") {
                 return take(from: text, loop)
             }
+            let isBlind = if case .failure(let failure) = result { failure.code == "NOPERM" } else { false }
             // A process that has just been killed may be there a moment longer.
             // So is one that takes over, which is soon done.
             let patience =
                 holder.taker == nil
                 ? storage.settings.patience : max(storage.settings.patience, storage.settings.lease)
             guard loop.refreshNow().instant - began < patience else {
-                return finish(.failure(.held(address, node: node, by: holder, for: rest)), loop)
+                let error = StorageError.held(address, node: node, by: holder, for: rest, blind: isBlind)
+                return finish(.failure(error), loop)
             }
             loop.schedule(after: .milliseconds(50)) { [weak self] loop in self?.take(from: "", loop) }
         }
@@ -174,6 +197,10 @@ final class RedisOpening {
 
     private func warnings(_ promise: RedisPromise) -> [String] {
         var found = promise.warning.map { [$0] } ?? []
+        if !unasked.isEmpty {
+            let names = unasked.map { "'\($0)'" }.joined(separator: " and ")
+            found.append("this user has no permissions to run \(names), which would tell what it promises")
+        }
         let policy = info["maxmemory_policy"] ?? ""
         if let memory = info["maxmemory"], memory != "0", policy.hasPrefix("allkeys") {
             found.append("it throws keys away when its memory is full (maxmemory-policy noeviction), jobs among them")

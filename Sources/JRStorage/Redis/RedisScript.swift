@@ -2,6 +2,20 @@
 ///
 /// A first write that needs no room lets a script go on where the server has none (`HDEL … none`, `ZREM … -`).
 enum RedisScript: String, Sendable {
+    /// Arguments: commands. Answers those of them that the user may not run with the first key; servers before 7.0
+    /// cannot say so, and answer none.
+    case forbidden = """
+        local found = {}
+        if not redis.acl_check_cmd then return found end
+        for _, name in ipairs(ARGV) do
+          local may
+          if name == 'TIME' then may = redis.acl_check_cmd(name)
+          else may = redis.acl_check_cmd(name, KEYS[1], KEYS[1], KEYS[1]) end
+          if not may then found[#found + 1] = name end
+        end
+        return found
+        """
+
     /// Arguments: holder, lease in ms, format, a new store's id, the store's id and the token that were held before or
     /// two empty ones, the holder that is known to be dead or an empty one, the commits that were answered.
     ///
@@ -62,6 +76,9 @@ enum RedisScript: String, Sendable {
     /// grows much, it goes on nevertheless: once a script has written anything, the server lets it finish, and HDEL is
     /// allowed without room, as the other scripts make use of too. Otherwise the ends of jobs could not be stored, and
     /// no room would ever be made.
+    ///
+    /// What follows the check changes nothing, and needs each permission once: a script that is stopped leaves what it
+    /// has written, and a record without its place in the order could not be read again.
     case commit = """
         local token = redis.call('HGET', KEYS[1], 'token')
         if not token then return {'lost'} end
@@ -79,6 +96,11 @@ enum RedisScript: String, Sendable {
           end
           redis.call('HDEL', KEYS[1], 'none')
         end
+        redis.call('ZADD', KEYS[3], 'XX', 0, '-')
+        redis.call('ZREM', KEYS[3], '-')
+        redis.call('SREM', KEYS[4], '-')
+        redis.call('HSET', KEYS[1], 'none', '')
+        redis.call('HDEL', KEYS[1], 'none')
         if ARGV[3] == '1' then redis.call('DEL', KEYS[2], KEYS[3]) end
         for i = 5, first - 1 do redis.call('SREM', KEYS[4], ARGV[i]) end
         for i = first, #ARGV, 2 do
@@ -171,6 +193,7 @@ enum RedisScript: String, Sendable {
         if token ~= ARGV[1] then return {'fenced', redis.call('GET', KEYS[5]) or ''} end
         if redis.call('HGET', KEYS[6], 'token') ~= ARGV[2] then return {'gone'} end
         redis.call('HINCRBY', KEYS[1], 'commits', 1)
+        redis.call('ZADD', KEYS[3], 'XX', 0, '-')
         redis.call('PEXPIRE', KEYS[10], ARGV[3])
         local first = 5 + tonumber(ARGV[4])
         for i = 5, #ARGV do
@@ -196,6 +219,7 @@ enum RedisScript: String, Sendable {
         if not token then return {'lost'} end
         if token ~= ARGV[1] then return {'fenced', redis.call('GET', KEYS[5]) or ''} end
         redis.call('HINCRBY', KEYS[1], 'commits', 1)
+        redis.call('ZADD', KEYS[3], 'XX', 0, '-')
         for i = 2, #ARGV, 3 do
           if redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 1]) == 1 then
             redis.call('ZADD', KEYS[3], redis.call('HINCRBY', KEYS[1], 'sequence', 1), ARGV[i])
@@ -239,12 +263,14 @@ enum RedisScript: String, Sendable {
     func command(
         keys: [String], arguments count: Int, reserving bytes: Int = 0, _ body: (inout RESPWriter) -> Void
     ) -> RESPCommand {
-        RESPCommand("EVAL", arguments: 2 + keys.count + count, reserving: bytes + 2_048) { writer in
+        var command = RESPCommand("EVAL", arguments: 2 + keys.count + count, reserving: bytes + 2_048) { writer in
             writer.bulk(rawValue.utf8)
             writer.bulk(keys.count)
             for key in keys { writer.bulk(key.utf8) }
             body(&writer)
         }
+        command.script = self
+        return command
     }
 
     func command(keys: [String], _ arguments: [String]) -> RESPCommand {

@@ -3,6 +3,8 @@ struct RESPCommand: Sendable {
     /// For messages: `EVAL`, `HELLO`. Never an argument, which may be a password.
     let name: String
     let bytes: [UInt8]
+    /// What an `EVAL` runs, for messages too.
+    var script: RedisScript?
 
     init(_ name: String, _ arguments: String...) {
         self.init(name, arguments)
