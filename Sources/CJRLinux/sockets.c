@@ -213,6 +213,11 @@ int jr_epoll_wait(int epoll, struct jr_poll_event *events, int capacity, int64_t
     };
     int room = capacity < 256 ? capacity : 256;
     int count = epoll_pwait2(epoll, found, room, timeout_nanoseconds < 0 ? NULL : &timeout, NULL);
+    if (count < 0 && errno == ENOSYS) {
+        // A kernel before 5.11, or a tool that stands in for one: whole milliseconds, rounded up, never too early.
+        int64_t milliseconds = timeout_nanoseconds < 0 ? -1 : (timeout_nanoseconds + 999999) / 1000000;
+        count = epoll_wait(epoll, found, room, milliseconds > INT32_MAX ? INT32_MAX : (int)milliseconds);
+    }
     if (count < 0) return -errno;
     for (int index = 0; index < count; index++) {
         events[index] = (struct jr_poll_event){.data = found[index].data.u64, .events = found[index].events};

@@ -17,6 +17,15 @@ public struct ByteWriter: Sendable {
     @inlinable
     public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
 
+    /// The text's bytes in UTF-8.
+    @inlinable
+    public mutating func append(_ text: String) {
+        // In one piece where they lie so, which all native strings do.
+        if text.utf8.withContiguousStorageIfAvailable({ bytes.append(contentsOf: $0) }) == nil {
+            bytes.append(contentsOf: text.utf8)
+        }
+    }
+
     // SAFETY: in both orders, the pointer is to the bytes of an integer and is read only while the closure runs.
 
     /// Most significant byte first, as the wire has it.

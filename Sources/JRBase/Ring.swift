@@ -61,14 +61,14 @@ public struct Ring<Element> {
         }
     }
 
-    @usableFromInline
+    @inlinable
     mutating func grow() {
         // A power of two, so that a position wraps with a mask.
         var larger: [Element?] = []
         let capacity = Swift.max(8, storage.count * 2)
         larger.reserveCapacity(capacity)
         for position in 0..<count { larger.append(self[position]) }
-        larger.append(contentsOf: repeatElement(nil, count: capacity - count))
+        for _ in count..<capacity { larger.append(nil) }
         storage = larger
         head = 0
     }

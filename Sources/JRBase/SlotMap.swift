@@ -26,54 +26,71 @@ public struct Handle: Hashable, Sendable {
 /// Insert, remove and access are O(1); memory is kept for reuse.
 public struct SlotMap<Element> {
     @usableFromInline
-    struct Slot {
-        @usableFromInline var element: Element?
-        @usableFromInline var generation: UInt32
+    struct Place {
+        @usableFromInline var element: Element
 
         @inlinable
-        init(element: Element?, generation: UInt32) {
+        init(_ element: consuming Element) {
             self.element = element
-            self.generation = generation
         }
+
+        @inlinable
+        mutating func apply<Result>(_ body: (inout Element) -> Result) -> Result { body(&element) }
     }
 
-    @usableFromInline var slots: [Slot] = []
+    @usableFromInline var places: [Place?] = []
+    /// Beside the elements and not among them, so that a look at one copies nothing of the other.
+    @usableFromInline var generations: [UInt32] = []
     @usableFromInline var free: [Int32] = []
 
     @inlinable
     public init() {}
 
     @inlinable
-    public var count: Int { slots.count - free.count }
+    public var count: Int { places.count - free.count }
 
     @inlinable
     public var isEmpty: Bool { count == 0 }
 
     @inlinable
-    public mutating func insert(_ element: Element) -> Handle {
+    public mutating func insert(_ element: consuming Element) -> Handle {
         if let index = free.popLast() {
-            slots[Int(index)].element = element
-            return Handle(index: index, generation: slots[Int(index)].generation)
+            places[Int(index)] = Place(element)
+            return Handle(index: index, generation: generations[Int(index)])
         }
-        slots.append(Slot(element: element, generation: 0))
-        return Handle(index: Int32(slots.count - 1), generation: 0)
+        places.append(Place(element))
+        generations.append(0)
+        return Handle(index: Int32(places.count - 1), generation: 0)
     }
 
     @inlinable
     public func contains(_ handle: Handle) -> Bool {
-        handle.index >= 0 && Int(handle.index) < slots.count
-            && slots[Int(handle.index)].generation == handle.generation
-            && slots[Int(handle.index)].element != nil
+        guard isValid(handle) else { return false }
+        if case .some = places[Int(handle.index)] { return true }
+        return false
+    }
+
+    /// Whether the handle's generation is that of its place. Where it is, the place is taken, unless the handle was
+    /// made up.
+    @inlinable
+    func isValid(_ handle: Handle) -> Bool {
+        let index = Int(handle.index)
+        return index >= 0 && index < generations.count && generations[index] == handle.generation
     }
 
     /// The element, or nil when it was removed. Setting nil removes it; setting a removed element does nothing.
+    ///
+    /// Reading copies the whole element: where it is large and only a part is wanted, ``with(_:_:)`` is for that.
     @inlinable
     public subscript(handle: Handle) -> Element? {
-        get { contains(handle) ? slots[Int(handle.index)].element : nil }
+        get { isValid(handle) ? places[Int(handle.index)]?.element : nil }
         _modify {
             if contains(handle) {
-                yield &slots[Int(handle.index)].element
-                if slots[Int(handle.index)].element == nil { release(handle) }
+                var element = places[Int(handle.index)].take()?.element
+                defer {
+                    if let element { places[Int(handle.index)] = Place(element) } else { release(handle) }
+                }
+                yield &element
             } else {
                 var none: Element?
                 yield &none
@@ -81,27 +98,34 @@ public struct SlotMap<Element> {
         }
     }
 
+    /// Calls `body` with the element in its place: for a look at a part of it, or several changes at once. Nil, and no
+    /// call, when it was removed.
+    @inlinable
+    @discardableResult
+    public mutating func with<Result>(_ handle: Handle, _ body: (inout Element) -> Result) -> Result? {
+        isValid(handle) ? places[Int(handle.index)]?.apply(body) : nil
+    }
+
     @inlinable
     @discardableResult
     public mutating func remove(_ handle: Handle) -> Element? {
-        guard contains(handle) else { return nil }
-        let element = slots[Int(handle.index)].element.take()
+        guard isValid(handle), let place = places[Int(handle.index)].take() else { return nil }
         release(handle)
-        return element
+        return place.element
     }
 
     @inlinable
     mutating func release(_ handle: Handle) {
-        slots[Int(handle.index)].generation &+= 1
+        generations[Int(handle.index)] &+= 1
         free.append(handle.index)
     }
 
     /// Visits every element in the order of its place (not of insertion).
     @inlinable
     public func forEach(_ body: (Handle, Element) throws -> Void) rethrows {
-        for index in slots.indices {
-            if let element = slots[index].element {
-                try body(Handle(index: Int32(index), generation: slots[index].generation), element)
+        for index in places.indices {
+            if let place = places[index] {
+                try body(Handle(index: Int32(index), generation: generations[index]), place.element)
             }
         }
     }
@@ -110,10 +134,14 @@ public struct SlotMap<Element> {
     public var handles: [Handle] {
         var all: [Handle] = []
         all.reserveCapacity(count)
-        forEach { handle, _ in all.append(handle) }
+        for index in places.indices {
+            if case .some = places[index] {
+                all.append(Handle(index: Int32(index), generation: generations[index]))
+            }
+        }
         return all
     }
 }
 
 extension SlotMap: Sendable where Element: Sendable {}
-extension SlotMap.Slot: Sendable where Element: Sendable {}
+extension SlotMap.Place: Sendable where Element: Sendable {}

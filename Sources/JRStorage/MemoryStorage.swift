@@ -6,6 +6,9 @@ public import JRWire
 public final class MemoryStorage: JobStorage {
     public var promise: StoragePromise { .memory }
 
+    /// The engine has them.
+    public var keepsRecords: Bool { false }
+
     public init() {}
 
     public func open(on loop: Loop, _ done: @escaping (Loop, Result<StorageContents, StorageError>) -> Void) {

@@ -105,6 +105,9 @@ public protocol JobStorage: AnyObject {
     /// other error nothing will ever be stored again and the process should end.
     func commit(_ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void)
 
+    /// Whether it looks at the changes of a commit at all.
+    var keepsRecords: Bool { get }
+
     /// Notes, so that it survives the death of this process (not of the machine), that an attempt of the job runs.
     /// Does not wait and cannot fail: with too many at once, or a storage that is away, some are not noted, and their
     /// attempt is not counted should the process die.
@@ -130,6 +133,9 @@ public protocol JobStorage: AnyObject {
 }
 
 extension JobStorage {
+    /// For all that store anything.
+    public var keepsRecords: Bool { true }
+
     /// For storages to which nothing happens by itself.
     public func observe(_ body: @escaping (Loop, StorageEvent) -> Void) {}
 

@@ -1,6 +1,7 @@
 import CJRLinux
 import Glibc
 public import JRBase
+import Synchronization
 
 /// The clocks of the machine.
 public enum SystemClock {
@@ -26,6 +27,22 @@ public enum SystemRandom {
         withUnsafeMutableBytes(of: &seed) { fill($0) }
         return seed
     }
+
+    /// A number of which a process needs many: from a stock that is asked of the kernel in one call for many.
+    ///
+    /// Each is handed out once. A process that is forked without an exec would hand out the same ones again; nothing
+    /// here forks so.
+    public static func number() -> UInt64 {
+        stock.withLock { stock in
+            if let number = stock.popLast() { return number }
+            stock.append(contentsOf: repeatElement(0, count: stockSize))
+            stock.withUnsafeMutableBytes { fill($0) }
+            return stock.removeLast()
+        }
+    }
+
+    private static let stockSize = 256
+    private static let stock = Mutex<[UInt64]>([])
 
     private static func fill(_ buffer: UnsafeMutableRawBufferPointer) {
         guard let base = buffer.baseAddress else { return }

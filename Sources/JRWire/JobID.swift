@@ -67,6 +67,12 @@ public struct JobID: Hashable, Sendable, Comparable, CustomStringConvertible {
         left.high == right.high ? left.low < right.low : left.high < right.high
     }
 
+    /// See ``JRBase/FastHash``.
+    ///
+    /// - Parameter seed: of the dictionary or set.
+    @inlinable
+    public func _rawHashValue(seed: Int) -> Int { FastHash.hash(high, low, seed: seed) }
+
     /// The sixteen bytes, most significant first.
     public var bytes: [UInt8] {
         var writer = ByteWriter(reserving: 16)
@@ -84,9 +90,12 @@ public struct JobID: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Sixteen bytes, else nil.
     public init?(bytes: ArraySlice<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        var words: [UInt64] = [0, 0]
-        for (index, byte) in bytes.enumerated() { words[index / 8] = words[index / 8] << 8 | UInt64(byte) }
-        self.init(high: words[0], low: words[1])
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        for index in bytes.startIndex..<bytes.startIndex + 8 {
+            high = high << 8 | UInt64(bytes[index])
+            low = low << 8 | UInt64(bytes[index + 8])
+        }
+        self.init(high: high, low: low)
     }
 
     private static func hexadecimal(_ word: UInt64) -> String {

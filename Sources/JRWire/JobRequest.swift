@@ -76,29 +76,103 @@ public struct RetrySchedule: Sendable, Hashable {
 }
 
 /// What an enqueue asks for beyond name and arguments. Nil means: as the node is set.
-public struct JobOptions: Sendable, Hashable {
-    /// When the job is due; nil is now.
-    public var due: WallTime?
-    /// For `after`: how far ``due`` lay ahead when the job was enqueued. A clock that is set back cannot put the job
-    /// off further than this.
-    public var delay: Interval?
-    /// A periodic job: run again this long after the end of each run.
-    public var period: Interval?
-    /// Run on the thread pool.
-    public var isDeferred = false
-    /// Where it may run.
-    public var placement = Placement.anywhere
-    /// Attempts before it counts as failed, from 1.
-    public var maxAttempts: Int?
-    /// How long to wait after a failed attempt.
-    public var retry: RetrySchedule?
-    /// The longest that an attempt may take.
-    public var timeout: Interval?
+///
+/// Most jobs ask for nothing. So what is asked for lies in a box that those do not have, and a job that is handed on
+/// carries one word for it.
+public struct JobOptions: Sendable {
+    fileprivate struct Fields: Sendable, Hashable {
+        var due: WallTime?
+        var delay: Interval?
+        var period: Interval?
+        var isDeferred = false
+        var placement = Placement.anywhere
+        var maxAttempts: Int?
+        var retry: RetrySchedule?
+        var timeout: Interval?
+    }
+
+    private final class Box: Sendable {
+        let fields: Fields
+
+        init(_ fields: Fields) {
+            self.fields = fields
+        }
+    }
+
+    private var box: Box?
+
+    private var fields: Fields { box?.fields ?? Fields() }
+
+    private mutating func change(_ change: (inout Fields) -> Void) {
+        var fields = fields
+        change(&fields)
+        box = Box(fields)
+    }
 
     public init() {}
 
     /// Nothing asked for: at once, once, anywhere, and else as the node is set.
     public static let standard = JobOptions()
+
+    /// Whether nothing at all is asked for.
+    public var isStandard: Bool { box == nil || fields == Fields() }
+
+    /// When the job is due; nil is now.
+    public var due: WallTime? {
+        get { box?.fields.due }
+        set { change { $0.due = newValue } }
+    }
+
+    /// For `after`: how far ``due`` lay ahead when the job was enqueued. A clock that is set back cannot put the job
+    /// off further than this.
+    public var delay: Interval? {
+        get { box?.fields.delay }
+        set { change { $0.delay = newValue } }
+    }
+
+    /// A periodic job: run again this long after the end of each run.
+    public var period: Interval? {
+        get { box?.fields.period }
+        set { change { $0.period = newValue } }
+    }
+
+    /// Run on the thread pool.
+    public var isDeferred: Bool {
+        get { box?.fields.isDeferred ?? false }
+        set { change { $0.isDeferred = newValue } }
+    }
+
+    /// Where it may run.
+    public var placement: Placement {
+        get { box?.fields.placement ?? .anywhere }
+        set { change { $0.placement = newValue } }
+    }
+
+    /// Attempts before it counts as failed, from 1.
+    public var maxAttempts: Int? {
+        get { box?.fields.maxAttempts }
+        set { change { $0.maxAttempts = newValue } }
+    }
+
+    /// How long to wait after a failed attempt.
+    public var retry: RetrySchedule? {
+        get { box?.fields.retry }
+        set { change { $0.retry = newValue } }
+    }
+
+    /// The longest that an attempt may take.
+    public var timeout: Interval? {
+        get { box?.fields.timeout }
+        set { change { $0.timeout = newValue } }
+    }
+}
+
+extension JobOptions: Hashable {
+    public static func == (left: JobOptions, right: JobOptions) -> Bool {
+        left.box === right.box || left.fields == right.fields
+    }
+
+    public func hash(into hasher: inout Hasher) { fields.hash(into: &hasher) }
 }
 
 /// Which outcomes the application wants to be told.
@@ -214,5 +288,13 @@ public struct OutcomeKey: Sendable, Hashable {
     public init(id: JobID, run: Int) {
         self.id = id
         self.run = run
+    }
+
+    /// See ``JRBase/FastHash``.
+    ///
+    /// - Parameter seed: of the dictionary or set.
+    @inlinable
+    public func _rawHashValue(seed: Int) -> Int {
+        FastHash.hash(id.high ^ UInt64(truncatingIfNeeded: run) << 32, id.low, seed: seed)
     }
 }

@@ -14,8 +14,7 @@ extension ByteWriter {
     }
 
     public mutating func pack(_ options: JobOptions) {
-        let members = options.members
-        if members.isEmpty { packNil() } else { pack(map: members) }
+        if options.isStandard { packNil() } else { pack(map: options.members) }
     }
 
     mutating func pack(_ outcome: JobOutcome) {

@@ -50,12 +50,11 @@ extension ByteWriter {
     }
 
     public mutating func pack(_ text: String) {
-        let bytes = text.utf8
-        packHeader(bytes.count, short: (0xA0, 31), one: 0xD9, two: 0xDA, four: 0xDB)
-        append(bytes)
+        packHeader(text.utf8.count, short: (0xA0, 31), one: 0xD9, two: 0xDA, four: 0xDB)
+        append(text)
     }
 
-    public mutating func pack(bytes: some Collection<UInt8>) {
+    public mutating func pack(bytes: [UInt8]) {
         packHeader(bytes.count, short: nil, one: 0xC4, two: 0xC5, four: 0xC6)
         append(bytes)
     }
@@ -112,6 +111,11 @@ extension ByteWriter {
 
     public mutating func pack(map members: [String: Value]) {
         packMap(count: members.count)
+        if members.count == 1, let (key, value) = members.first {
+            pack(key)
+            pack(value)
+            return
+        }
         for (key, value) in members.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
             pack(key)
             pack(value)

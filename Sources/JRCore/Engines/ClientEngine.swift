@@ -24,6 +24,11 @@ public struct ClientEngine: Sendable {
         var isStored = false
         /// The runs that were reported, the last few of a periodic job: an older one may come after a newer one.
         var reported: [Int] = []
+
+        mutating func noteReported(_ run: Int) {
+            if reported.count >= ClientEngine.runsRemembered { reported.removeFirst() }
+            reported.append(run)
+        }
     }
 
     private struct Question: Sendable {
@@ -60,13 +65,20 @@ public struct ClientEngine: Sendable {
     public var isConnected: Bool { link != nil }
 
     public mutating func enqueue(_ request: JobRequest) {
-        // An id that is enqueued again while it is under way is the same job: what was reported of it stays reported.
-        let known = pending[request.id]
-        var request = request
-        request.feedback.formUnion(known?.request.feedback ?? [])
-        if known?.isStored != false { unstoredCount += 1 }
-        pending[request.id] = Pending(request: request, order: nextOrder, reported: known?.reported ?? [])
+        unstoredCount += 1
+        let job = Pending(request: request, order: nextOrder)
         nextOrder += 1
+        if let known = pending.updateValue(job, forKey: request.id) { return enqueueAgain(request, known) }
+        if let link { actions.append(.send(link, .enqueue(request))) }
+    }
+
+    /// An id that is enqueued again while it is under way is the same job: what was reported of it stays reported.
+    private mutating func enqueueAgain(_ request: JobRequest, _ known: Pending) {
+        var request = request
+        request.feedback.formUnion(known.request.feedback)
+        if !known.isStored { unstoredCount -= 1 }
+        pending[request.id]?.request = request
+        pending[request.id]?.reported = known.reported
         if let link { actions.append(.send(link, .enqueue(request))) }
     }
 
@@ -123,43 +135,70 @@ public struct ClientEngine: Sendable {
     }
 
     public mutating func takeActions() -> [LinkAction] {
-        if let link, !received.isEmpty { actions.append(.send(link, .outcomesReceived(received))) }
-        received.removeAll(keepingCapacity: true)
-        defer { actions.removeAll(keepingCapacity: true) }
-        return actions
+        var taken: [LinkAction] = []
+        takeActions(into: &taken)
+        return taken
+    }
+
+    /// Everything to do since the last call, in order. Called at the end of a turn.
+    ///
+    /// - Parameter actions: an empty array, whose memory the engine fills next.
+    public mutating func takeActions(into actions: inout [LinkAction]) {
+        if let link, !received.isEmpty {
+            self.actions.append(.send(link, .outcomesReceived(received)))
+            received = []
+        }
+        swap(&actions, &self.actions)
     }
 
     public mutating func takeEvents() -> [Event] {
-        defer { events.removeAll(keepingCapacity: true) }
-        return events
+        var taken: [Event] = []
+        takeEvents(into: &taken)
+        return taken
     }
 
+    /// What is to be told since the last call, in order.
+    ///
+    /// - Parameter events: an empty array, whose memory the engine fills next.
+    public mutating func takeEvents(into events: inout [Event]) { swap(&events, &self.events) }
+
     private mutating func receipt(_ id: JobID, _ level: ReceiptLevel, _ node: String, _ text: String) {
-        guard let job = pending[id], !job.isStored else { return }
+        guard let place = pending.index(forKey: id), !pending.values[place].isStored else { return }
         switch level {
         case .accepted: events.append(.accepted(id, reason: text))
         case .stored:
             unstoredCount -= 1
             events.append(.stored(id, node: node))
-            if job.request.feedback.isEmpty { pending[id] = nil } else { pending[id]?.isStored = true }
+            if pending.values[place].request.feedback.isEmpty {
+                pending.remove(at: place)
+            } else {
+                pending.values[place].isStored = true
+            }
         }
     }
 
     private mutating func ended(_ outcome: JobOutcome) {
-        guard let job = pending[outcome.id], !job.reported.contains(outcome.run) else { return }
-        // A node keeps fewer than this unacknowledged, so what is older than all of them was reported.
-        if job.reported.count >= Self.runsRemembered {
-            if let oldest = job.reported.min(), outcome.run < oldest { return }
-            pending[outcome.id]?.reported.removeFirst()
+        guard let place = pending.index(forKey: outcome.id), isNews(outcome, pending.values[place].reported) else {
+            return
         }
         // Its receipt was lost with a connection.
-        if !job.isStored {
+        if !pending.values[place].isStored {
             unstoredCount -= 1
             events.append(.stored(outcome.id, node: outcome.node))
         }
-        pending[outcome.id]?.isStored = true
-        pending[outcome.id]?.reported.append(outcome.run)
         events.append(.ended(outcome))
-        if outcome.isFinal { pending[outcome.id] = nil }
+        if outcome.isFinal {
+            pending.remove(at: place)
+        } else {
+            pending.values[place].isStored = true
+            pending.values[place].noteReported(outcome.run)
+        }
+    }
+
+    /// A node keeps fewer than ``runsRemembered`` unacknowledged, so what is older than all of them was reported.
+    private func isNews(_ outcome: JobOutcome, _ reported: [Int]) -> Bool {
+        if reported.isEmpty { return true }
+        if reported.contains(outcome.run) { return false }
+        return reported.count < Self.runsRemembered || outcome.run >= reported.min() ?? 0
     }
 }

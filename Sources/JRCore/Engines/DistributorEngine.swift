@@ -29,6 +29,12 @@ public struct DistributorEngine: Sendable {
         /// More nodes with the same report, of a job that ran twice.
         var others: [LinkID] = []
 
+        func with(_ link: LinkID) -> OutcomeSource {
+            var all = self
+            if node != link, !others.contains(link) { all.others.append(link) }
+            return all
+        }
+
         func without(_ link: LinkID) -> OutcomeSource? {
             let left = ([node] + others).filter { $0 != link }
             return left.first.map { OutcomeSource(node: $0, client: client, others: Array(left.dropFirst())) }
@@ -66,14 +72,14 @@ public struct DistributorEngine: Sendable {
 
     private var actions: [LinkAction] = []
     /// Receipts of this turn, sent as one message each at its end.
-    private var receipts: [Receipt: [JobID]] = [:]
-    private var receiptOrder: [Receipt] = []
+    private var receipts: [Receipt] = []
 
-    private struct Receipt: Hashable {
-        var client: JobID
-        var level: ReceiptLevel
-        var node: String
-        var route: Int
+    private struct Receipt {
+        let client: JobID
+        let level: ReceiptLevel
+        let node: String
+        let route: Int
+        var ids: [JobID] = []
     }
 
     public init(
@@ -89,11 +95,19 @@ public struct DistributorEngine: Sendable {
 
     /// Everything to do since the last call, in order. Called at the end of a turn.
     public mutating func takeActions() -> [LinkAction] {
+        var taken: [LinkAction] = []
+        takeActions(into: &taken)
+        return taken
+    }
+
+    /// The same without a new array for it.
+    ///
+    /// - Parameter actions: an empty array, whose memory the engine fills next.
+    public mutating func takeActions(into actions: inout [LinkAction]) {
         askIdleNodes()
         answerWatches()
         flushReceipts()
-        defer { actions.removeAll(keepingCapacity: true) }
-        return actions
+        swap(&actions, &self.actions)
     }
 
     // MARK: Links
@@ -256,28 +270,26 @@ public struct DistributorEngine: Sendable {
             router.wait(handle, order: nextOrder - 1, in: route)
             // What stands in line before it may have been settled meanwhile.
             if router.isServable(route) { sendWaiting() }
-            if let job = jobs[handle], job.node == nil { note(job.request, .accepted, route: route) }
+            if jobs.with(handle, { $0.node == nil }) == true { note(request, .accepted, route: route) }
         }
     }
 
     private mutating func dispatch(_ handle: Handle, to link: LinkID) {
-        guard let job = jobs[handle] else { return }
-        jobs[handle]?.node = link
-        onTheWire += 1
-        let isScheduled = router.routes[job.route].key.isScheduled
-        router.update(link) { node in
-            if !isScheduled { node.sent += 1 }
-            node.unstoredBytes += job.wireBytes
-            node.unstored.append(handle)
+        let sent = jobs.with(handle) { job in
+            job.node = link
+            return (job.request, job.route, job.wireBytes)
         }
+        guard let (request, route, bytes) = sent else { return }
+        onTheWire += 1
+        router.sent(handle, bytes: bytes, of: route, to: link)
         counters.sent += 1
-        send(link, .job(job.request))
+        send(link, .job(request))
     }
 
     private mutating func sendWaiting() {
         while let match = router.nextMatch() {
             // A job that was settled while it waited leaves its place in the line behind.
-            if let job = jobs[match.job], job.node == nil { dispatch(match.job, to: match.node) }
+            if jobs.with(match.job, { $0.node == nil }) == true { dispatch(match.job, to: match.node) }
         }
     }
 
@@ -288,22 +300,22 @@ public struct DistributorEngine: Sendable {
     }
 
     private mutating func takeOffTheWire(_ handle: Handle) {
-        guard let job = jobs[handle], let link = job.node else { return }
-        jobs[handle]?.node = nil
+        let taken = jobs.with(handle) { ($0.node.take(), $0.wireBytes) }
+        guard case (let link?, let bytes)? = taken else { return }
         onTheWire -= 1
-        router.update(link) { $0.unstoredBytes -= job.wireBytes }
+        router.update(link) { $0.unstoredBytes -= bytes }
     }
 
     private mutating func stored(_ ids: [JobID], by link: LinkID) {
-        guard let node = router.nodes[link] else { return }
+        guard let name = router.name(of: link) else { return }
         for id in ids {
-            guard let handle = handles[id], let job = jobs[handle] else { continue }
+            guard let handle = handles.removeValue(forKey: id), let job = jobs.remove(handle) else { continue }
             counters.stored += 1
             // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
-            if job.node != link || job.lostAt.map({ $0 != node.name }) == true { counters.maybeDuplicate += 1 }
-            note(job.request, .stored, node: node.name)
-            recent.insert(id, node: node.name)
-            forget(handle)
+            if job.node != link || job.lostAt.map({ $0 != name }) == true { counters.maybeDuplicate += 1 }
+            note(job.request, .stored, node: name)
+            recent.insert(id, node: name)
+            settled(job)
         }
         dropSettled(link)
         sendWaiting()
@@ -312,15 +324,25 @@ public struct DistributorEngine: Sendable {
     /// Takes what is no longer on its way from the head of a node's line of unstored jobs.
     private mutating func dropSettled(_ link: LinkID) {
         router.update(link) { node in
-            while let first = node.unstored.first, jobs[first]?.node != link { node.unstored.popFirst() }
+            while let first = node.unstored.first, jobs.with(first, { $0.node == link }) != true {
+                node.unstored.popFirst()
+            }
         }
     }
 
     mutating func forget(_ handle: Handle) {
-        takeOffTheWire(handle)
         guard let job = jobs.remove(handle) else { return }
-        router.leave(job.route)
         handles[job.request.id] = nil
+        settled(job)
+    }
+
+    /// What is counted of a job that is no longer among the others.
+    private mutating func settled(_ job: HeldJob) {
+        if let link = job.node {
+            onTheWire -= 1
+            router.update(link) { $0.unstoredBytes -= job.wireBytes }
+        }
+        router.leave(job.route)
         heldBytes -= job.request.arguments.count
     }
 
@@ -349,15 +371,14 @@ public struct DistributorEngine: Sendable {
     // MARK: Outcomes
 
     private mutating func ended(_ outcome: JobOutcome, from link: LinkID) {
-        guard let node = router.nodes[link], node.asked[outcome.client] == nil else { return }
+        guard router.isAnswering(link, for: outcome.client) else { return }
         guard let client = clients[outcome.client] else {
             counters.outcomesWithoutClient += 1
             return
         }
-        if let known = outcomeSources[outcome.key] {
-            if known.node != link, !known.others.contains(link) { outcomeSources[outcome.key]?.others.append(link) }
-        } else {
-            outcomeSources[outcome.key] = OutcomeSource(node: link, client: outcome.client)
+        let source = OutcomeSource(node: link, client: outcome.client)
+        if let known = outcomeSources.updateValue(source, forKey: outcome.key) {
+            outcomeSources[outcome.key] = known.with(link)
         }
         counters.outcomes += 1
         // The receipt of a job goes before its outcome.
@@ -369,7 +390,8 @@ public struct DistributorEngine: Sendable {
         var byNode: [LinkID: [OutcomeKey]] = [:]
         for key in keys {
             guard let source = outcomeSources.removeValue(forKey: key) else { continue }
-            for node in [source.node] + source.others { byNode[node, default: []].append(key) }
+            byNode[source.node, default: []].append(key)
+            for node in source.others { byNode[node, default: []].append(key) }
         }
         for (node, keys) in byNode.sorted(by: { $0.key < $1.key }) { send(node, .outcomesReceived(keys)) }
     }
@@ -401,18 +423,24 @@ public struct DistributorEngine: Sendable {
     }
 
     private mutating func note(_ request: JobRequest, _ level: ReceiptLevel, node: String = "", route: Int = -1) {
-        let receipt = Receipt(client: request.client, level: level, node: node, route: route)
-        if receipts[receipt, default: []].isEmpty { receiptOrder.append(receipt) }
-        receipts[receipt, default: []].append(request.id)
+        // Among the last few: with many applications and nodes in a turn two messages may say what one could.
+        for place in receipts.indices.suffix(4).reversed() {
+            let known = receipts[place]
+            guard known.client == request.client, known.level == level, known.route == route, known.node == node
+            else { continue }
+            return receipts[place].ids.append(request.id)
+        }
+        receipts.append(
+            Receipt(client: request.client, level: level, node: node, route: route, ids: [request.id]))
     }
 
     mutating func flushReceipts() {
-        for receipt in receiptOrder {
-            guard let ids = receipts[receipt], let client = clients[receipt.client] else { continue }
+        if receipts.isEmpty { return }
+        for receipt in receipts {
+            guard let client = clients[receipt.client] else { continue }
             let text = receipt.route >= 0 ? router.reasonToWait(receipt.route) : ""
-            send(client, .receipt(ids: ids, level: receipt.level, node: receipt.node, text: text))
+            send(client, .receipt(ids: receipt.ids, level: receipt.level, node: receipt.node, text: text))
         }
         receipts.removeAll(keepingCapacity: true)
-        receiptOrder.removeAll(keepingCapacity: true)
     }
 }

@@ -14,21 +14,29 @@ public struct DistributorCounters: Sendable, Equatable {
     public var cancelled = 0
 }
 
-/// The last ids that were stored, and by which node; the oldest goes when there are too many.
+/// The last ids that were stored, and by which node: `limit` of them at least, and twice as many at the most.
+///
+/// Two generations: when the younger one is full the older one goes as a whole, so that no job pays for the removal of
+/// another.
 struct RecentJobs: Sendable {
     private let limit: Int
-    private var order = Ring<JobID>()
-    private var nodes: [JobID: String] = [:]
+    private var younger: [JobID: String] = [:]
+    private var older: [JobID: String] = [:]
 
     init(limit: Int) {
         self.limit = limit
     }
 
-    func node(of id: JobID) -> String? { nodes[id] }
+    func node(of id: JobID) -> String? {
+        if let node = younger[id] { return node }
+        return older.isEmpty ? nil : older[id]
+    }
 
     mutating func insert(_ id: JobID, node: String) {
-        guard nodes.updateValue(node, forKey: id) == nil else { return }
-        order.append(id)
-        if order.count > limit, let oldest = order.popFirst() { nodes[oldest] = nil }
+        if younger.count >= limit {
+            swap(&younger, &older)
+            younger.removeAll(keepingCapacity: true)
+        }
+        younger[id] = node
     }
 }

@@ -146,7 +146,7 @@ extension NodeEngine {
 
     /// Ends a job that was cancelled during its attempt, whatever that came to. False where the attempt decides.
     mutating func endedAsRequested(_ handle: Handle, _ result: AttemptResult, at now: Now) -> Bool {
-        guard jobs[handle]?.record.isCancelRequested == true else { return false }
+        guard jobs.with(handle, { $0.record.isCancelRequested }) == true else { return false }
         switch result {
         case .success(let arguments):
             // What is done is done. A periodic job goes no further.
@@ -189,11 +189,9 @@ extension NodeEngine {
 
     /// An attempt that ends after it was told to stop has failed, unless it succeeded after all.
     mutating func judged(_ result: AttemptResult, of handle: Handle) -> AttemptResult {
-        if let timer = jobs[handle]?.deadline { timers.cancel(timer) }
-        let limit = jobs[handle]?.timedOutAfter
-        jobs[handle]?.deadline = nil
-        jobs[handle]?.timedOutAfter = nil
-        guard let limit else { return result }
+        let taken = jobs.with(handle) { ($0.deadline.take(), $0.timedOutAfter.take()) }
+        if let timer = taken?.0 { timers.cancel(timer) }
+        guard let limit = taken?.1 else { return result }
         let text = "timed out after \(Durations.format(limit))"
         switch result {
         case .success: return result

@@ -8,21 +8,19 @@ extension NodeEngine {
     public mutating func nextRun(at now: Now) -> RunOrder? {
         guard isRecovered, !isDraining || runsReadyWhileDraining else { return nil }
         while let (handle, lane) = ready.next() {
-            guard case .ready? = jobs[handle]?.phase else { continue }
+            guard case .ready? = phase(of: handle),
+                let (record, origin) = jobs.with(
+                    handle, { ($0.begin(serial: nextSerial + 1, lane: lane, at: now), $0.origin) })
+            else { continue }
             nextSerial += 1
             ready.started(lane)
-            jobs[handle]?.phase = .running(serial: nextSerial, lane: lane)
-            jobs[handle]?.record.status = .inProgress
-            jobs[handle]?.record.attempt += 1
-            jobs[handle]?.record.startedAt = now.wall
             counters.started += 1
-            guard let job = jobs[handle] else { continue }
             let attempt = AttemptID(job: handle, serial: nextSerial)
-            if let timeout = job.record.request.options.timeout ?? settings.timeout {
+            if let timeout = record.request.options.timeout ?? settings.timeout {
                 let timer = Timer.timeout(attempt, after: timeout)
                 jobs[handle]?.deadline = timers.insert(timer, at: now.instant + timeout)
             }
-            return RunOrder(attempt: attempt, lane: lane, record: job.record, origin: job.origin)
+            return RunOrder(attempt: attempt, lane: lane, record: record, origin: origin)
         }
         return nil
     }
@@ -30,7 +28,7 @@ extension NodeEngine {
     /// An attempt is over. Late answers of attempts that ended otherwise are counted and dropped.
     public mutating func attemptEnded(_ attempt: AttemptID, _ result: AttemptResult, at now: Now) {
         let handle = attempt.job
-        guard case .running(attempt.serial, let lane)? = jobs[handle]?.phase else {
+        guard case .running(attempt.serial, let lane)? = phase(of: handle) else {
             counters.staleAnswers += 1
             if let lane = overdue.removeValue(forKey: attempt.serial) { ready.ended(lane) }
             return
@@ -42,7 +40,7 @@ extension NodeEngine {
     /// What follows from the end of an attempt.
     mutating func settle(_ handle: Handle, _ result: AttemptResult, at now: Now) {
         let result = judged(bounded(result, of: handle), of: handle)
-        jobs[handle]?.record.deaths = 0
+        jobs.with(handle) { $0.record.deaths = 0 }
         if endedAsRequested(handle, result, at: now) { return }
         switch result {
         case .success(let arguments): succeeded(handle, arguments, at: now)
@@ -58,11 +56,11 @@ extension NodeEngine {
 
     /// What an attempt left behind is held to the limit of arguments: it travels in the same frames.
     private func bounded(_ result: AttemptResult, of handle: Handle) -> AttemptResult {
-        let before = jobs[handle]?.record.request.arguments ?? []
         let most = Limits.argumentBytes
+        if case .success(let arguments) = result, arguments.count <= most { return result }
+        let before = jobs[handle]?.record.request.arguments ?? []
         switch result {
         case .success(let arguments):
-            if arguments.count <= most { return result }
             let error =
                 "the arguments that the job left are \(arguments.count) bytes and \(most) are allowed: "
                 + "put large data in a file or database and pass its name"
@@ -106,7 +104,7 @@ extension NodeEngine {
 
     private mutating func succeeded(_ handle: Handle, _ arguments: [UInt8], at now: Now) {
         counters.completed += 1
-        guard let period = jobs[handle]?.record.request.options.period else {
+        guard let period = jobs.with(handle, { $0.record.request.options.period }) ?? nil else {
             end(
                 handle, .complete, arguments: arguments, error: nil, wanted: .success,
                 remove: settings.removeDoneJobs, at: now)
@@ -155,13 +153,11 @@ extension NodeEngine {
         at now: Now
     ) {
         discharge(handle)
-        let isToBeForgotten = jobs[handle]?.record.isDestroyRequested == true
-        jobs[handle]?.record.status = status
-        jobs[handle]?.record.isCancelRequested = false
-        jobs[handle]?.record.isDestroyRequested = false
-        jobs[handle]?.record.endedAt = now.wall
-        jobs[handle]?.record.due = nil
-        if isToBeForgotten { return erase(handle) }
+        let isToBeForgotten = jobs.with(handle) { job in
+            defer { job.record.end(status, at: now.wall) }
+            return job.record.isDestroyRequested
+        }
+        if isToBeForgotten == true { return erase(handle) }
         let ending: JobOutcome.Ending =
             switch status {
             case .complete: .complete
@@ -169,10 +165,12 @@ extension NodeEngine {
             case .failed, .new, .inProgress, .queued, .error: .failed
             }
         report(handle, ending, arguments: arguments, error: error, wanted: wanted, isFinal: true)
-        let hasOutcome = jobs[handle]?.record.outcomes.isEmpty == false
-        if status != .failed { jobs[handle]?.record.request.arguments = remove && hasOutcome ? [] : arguments }
+        let hasOutcome = jobs.with(handle) { !$0.record.outcomes.isEmpty } == true
         let expiry = hasOutcome ? timers.insert(.expiry(handle), at: now.instant + settings.outcomeLife) : nil
-        jobs[handle]?.phase = .ended(expiry: expiry)
+        jobs.with(handle) { job in
+            if status != .failed { job.record.request.arguments = remove && hasOutcome ? [] : arguments }
+            job.phase = .ended(expiry: expiry)
+        }
         if hasOutcome || !remove { markDirty(handle) } else { settle(handle) }
     }
 
@@ -181,62 +179,60 @@ extension NodeEngine {
         isFinal: Bool
     ) {
         // The last outcome is told to whoever wants any: an application may let go of what it keeps for the job.
-        guard let record = jobs[handle]?.record,
-            record.request.feedback.contains(wanted) || (isFinal && !record.request.feedback.isEmpty)
-        else { return }
-        let run = record.runs + 1
-        jobs[handle]?.record.runs = run
-        jobs[handle]?.record.outcomes.append(
-            JobOutcome(
-                id: record.id, run: run, ending: ending, arguments: arguments, error: error, attempt: record.attempt,
-                node: settings.name, client: record.request.client, isFinal: isFinal))
-        // A periodic job whose application is away keeps the latest few, and not more than fit a record.
-        var kept = record.outcomes.count + 1
-        var bytes = record.outcomes.reduce(arguments.count) { $0 + $1.arguments.count }
-        for oldest in record.outcomes where kept > Self.mostOutcomes || bytes > Limits.argumentBytes {
-            kept -= 1
-            bytes -= oldest.arguments.count
-            jobs[handle]?.record.outcomes.removeFirst()
+        let node = settings.name
+        let reported: Int?? = jobs.with(handle) { job in
+            let feedback = job.record.request.feedback
+            guard feedback.contains(wanted) || (isFinal && !feedback.isEmpty) else { return nil }
+            let run = job.record.report(ending, arguments: arguments, error: error, node: node, isFinal: isFinal)
+            // A periodic job whose application is away keeps the latest few, and not more than fit a record.
+            if run > 1 { job.record.dropOldOutcomes(most: Self.mostOutcomes) }
+            return run
         }
+        guard let run = reported ?? nil else { return }
         afterCommit.append(.outcome(handle, run: run))
     }
 
     static let mostOutcomes = 16
 
+    mutating func phase(of handle: Handle) -> Phase? { jobs.with(handle) { $0.phase } }
+
     mutating func acknowledged(_ key: OutcomeKey) {
         defer { if let client = resends.acknowledged(key) { sendMoreOutcomes(of: client) } }
         guard let handle = handles[key.id],
-            let index = jobs[handle]?.record.outcomes.firstIndex(where: { $0.run == key.run })
+            jobs.with(handle, { $0.record.forgetOutcome(of: key.run) }) == true
         else { return }
-        jobs[handle]?.record.outcomes.remove(at: index)
-        if case .ended? = jobs[handle]?.phase { settle(handle) } else { markDirty(handle) }
+        if case .ended? = phase(of: handle) { settle(handle) } else { markDirty(handle) }
     }
 
     /// Forgets an ended job that nobody waits for, if its kind is to be forgotten.
     private mutating func settle(_ handle: Handle) {
-        guard let record = jobs[handle]?.record else { return }
+        guard let (status, isOver) = jobs.with(handle, { ($0.record.status, $0.record.outcomes.isEmpty) }) else {
+            return
+        }
         markDirty(handle)
-        guard record.outcomes.isEmpty else { return }
-        if case .ended(let expiry?)? = jobs[handle]?.phase { timers.cancel(expiry) }
+        guard isOver else { return }
+        if case .ended(let expiry?)? = phase(of: handle) { timers.cancel(expiry) }
         let forget =
-            switch record.status {
+            switch status {
             case .complete: settings.removeDoneJobs
             case .cancelled: settings.removeCancelledJobs
             case .failed: settings.removeFailedJobs
             case .new, .inProgress, .queued, .error: false
             }
-        jobs[handle]?.phase = forget ? .removing : .ended(expiry: nil)
+        jobs.with(handle) { $0.phase = forget ? .removing : .ended(expiry: nil) }
     }
 
     mutating func makeReady(_ handle: Handle) {
-        guard let job = jobs[handle] else { return }
-        if job.charge == .nobody {
-            jobs[handle]?.charge = .node
-            windows.charge(nil)
+        let made = jobs.with(handle) { job in
+            job.phase = .ready
+            let wasFree = job.charge == .nobody
+            if wasFree { job.charge = .node }
+            return (job.record.request.name, job.record.request.options.isDeferred, wasFree)
         }
-        jobs[handle]?.phase = .ready
-        let known = lanes[job.record.request.name] ?? .loop
-        ready.append(handle, lane: known == .loop && job.record.request.options.isDeferred ? .pool : known)
+        guard let (name, isDeferred, wasFree) = made else { return }
+        if wasFree { windows.charge(nil) }
+        let known = lanes[name] ?? .loop
+        ready.append(handle, lane: known == .loop && isDeferred ? .pool : known)
     }
 
     mutating func schedule(_ handle: Handle, at deadline: Instant) {
@@ -246,12 +242,15 @@ extension NodeEngine {
     }
 
     mutating func discharge(_ handle: Handle) {
-        switch jobs[handle]?.charge {
+        let charge = jobs.with(handle) { job in
+            defer { job.charge = .nobody }
+            return job.charge
+        }
+        switch charge {
         case .link(let link): windows.discharge(link)
         case .node: windows.discharge(nil)
         case .nobody, nil: break
         }
-        jobs[handle]?.charge = .nobody
     }
 
     /// An error text, shortened to what is kept with a job.

@@ -4,34 +4,31 @@ import JRWire
 /// What is stored when, what waits for it, and what a start finds.
 extension NodeEngine {
     mutating func markDirty(_ handle: Handle) {
-        guard jobs[handle]?.isDirty == false else { return }
-        jobs[handle]?.isDirty = true
-        dirty.append(handle)
+        if jobs.with(handle, { $0.noteChanged() }) == true { dirty.append(handle) }
     }
 
     /// All changes since the last commit as one batch, or nil when there are none or a commit is under way.
     ///
     /// The shell stores it and calls ``committed(_:at:)`` or ``commitFailed(_:at:)``.
-    public mutating func takeBatch(at now: Now) -> StorageBatch? {
+    ///
+    /// - Parameter keepsRecords: whether the storage looks at the changes; for one that does not, none are made.
+    public mutating func takeBatch(at now: Now, keepsRecords: Bool = true) -> StorageBatch? {
         guard commitUnderWay == nil, storageRetry == nil else { return nil }
         if dirty.isEmpty {
-            let after = afterCommit
-            afterCommit.removeAll(keepingCapacity: true)
+            if afterCommit.isEmpty { return nil }
+            var after: [AfterCommit] = []
+            swap(&after, &afterCommit)
             for action in after { perform(action, at: now) }
             return nil
         }
         var changes: [StorageChange] = []
-        changes.reserveCapacity(dirty.count)
+        if keepsRecords { changes.reserveCapacity(dirty.count) }
         for handle in dirty {
-            guard let job = jobs[handle] else { continue }
-            jobs[handle]?.isDirty = false
-            jobs[handle]?.batch = nextBatch + 1
-            if job.phase == .removing {
-                changes.append(.remove(job.record.id))
-                afterCommit.append(.removed(handle))
-            } else {
-                changes.append(.put(job.record))
-            }
+            let batch = nextBatch + 1
+            guard let isRemoving = jobs.with(handle, { $0.noteInBatch(batch) }) else { continue }
+            if isRemoving { afterCommit.append(.removed(handle)) }
+            guard keepsRecords, let change = jobs.with(handle, { $0.change(isRemoving: isRemoving) }) else { continue }
+            changes.append(change)
         }
         nextBatch += 1
         commitUnderWay = (nextBatch, dirty, afterCommit)
@@ -108,11 +105,11 @@ extension NodeEngine {
     private mutating func perform(_ action: AfterCommit, at now: Now) {
         switch action {
         case .received(let handle, let link):
-            guard let job = jobs[handle] else { return }
+            guard let id = jobs.with(handle, { $0.record.id }) else { return }
             counters.stored += 1
-            noteStored(job.record.id, for: link)
+            noteStored(id, for: link)
             // It may have been cancelled meanwhile.
-            if job.phase == .storing { start(handle, at: now) }
+            if case .storing? = phase(of: handle) { start(handle, at: now) }
         case .storedBefore(let id, let link):
             if handles[id] != nil || finished.node(of: id) != nil {
                 noteStored(id, for: link)
@@ -121,17 +118,21 @@ extension NodeEngine {
                 refuseForStorage(id, to: link)
             }
         case .outcome(let handle, let run):
-            guard let job = jobs[handle] else { return }
-            // The distributor it came from, if it is there; else all, of which the application's will know it.
-            let links = job.origin.map { windows.isOpen($0) ? [$0] : windows.links } ?? windows.links
+            guard let (outcomes, sender) = jobs.with(handle, { ($0.record.outcomes, $0.origin) }) else { return }
+            flushStored()
+            let origin = sender.flatMap { windows.isOpen($0) ? $0 : nil }
             // Earlier ones that are not acknowledged go first: after the last one an application expects no more.
-            for outcome in job.record.outcomes where outcome.run <= run {
-                for link in links { actions.append(.send(link, .ended(outcome))) }
+            for outcome in outcomes where outcome.run <= run {
+                // The distributor it came from, if it is there; else all, of which the application's will know it.
+                if let origin {
+                    actions.append(.send(origin, .ended(outcome)))
+                } else {
+                    for link in windows.links { actions.append(.send(link, .ended(outcome))) }
+                }
             }
         case .due(let handle, let timer): due(handle, timer: timer)
         case .removed(let handle):
-            guard let job = jobs[handle], job.phase == .removing else { return }
-            jobs.remove(handle)
+            guard case .removing? = phase(of: handle), let job = jobs.remove(handle) else { return }
             handles[job.record.id] = nil
             finished.insert(job.record.id, node: job.record.status.rawValue)
         case .reply(let number, let result, let link):
@@ -144,30 +145,34 @@ extension NodeEngine {
         case .recovered: isRecovered = true
         case .tookOver(let handle):
             // It may have been cancelled meanwhile.
-            if jobs[handle]?.phase == .storing { start(handle, at: now) }
+            if case .storing? = phase(of: handle) { start(handle, at: now) }
         }
     }
 
     /// Ids stored in one turn share a message.
     private mutating func noteStored(_ id: JobID, for link: LinkID) {
         guard windows.isOpen(link) else { return }
-        if case .send(link, .stored(var ids))? = actions.last {
-            actions.removeLast()
-            ids.append(id)
-            actions.append(.send(link, .stored(ids)))
-        } else {
-            actions.append(.send(link, .stored([id])))
-        }
+        if storedIDs.link != link { flushStored() }
+        storedIDs.link = link
+        storedIDs.ids.append(id)
+    }
+
+    /// Before anything else is said, so that a job is stored before it has ended.
+    mutating func flushStored() {
+        guard !storedIDs.ids.isEmpty else { return }
+        let (link, ids) = storedIDs
+        storedIDs.ids = []
+        actions.append(.send(link, .stored(ids)))
     }
 
     /// A stored job waits for its time or is ready.
     mutating func start(_ handle: Handle, at now: Now) {
-        guard let record = jobs[handle]?.record else { return }
-        guard let due = record.due, due > now.wall else {
-            if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }
+        guard let due = jobs.with(handle, { $0.record.due }) ?? nil, due > now.wall else {
+            if jobs.with(handle, { $0.charge == .nobody }) == true { countScheduled(handle, -1) }
             makeReady(handle)
             return
         }
+        guard let record = jobs[handle]?.record else { return }
         // A wall clock that is set back cannot put a job off beyond the delay that it waits out.
         let wait = min(due - now.wall, delay(of: record) ?? due - now.wall)
         if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }

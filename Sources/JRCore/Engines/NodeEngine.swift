@@ -46,6 +46,31 @@ public struct NodeEngine: Sendable {
         var deadline: Handle?
         /// Its attempt was told to stop because it took so long.
         var timedOutAfter: Interval?
+
+        /// False if that was noted already.
+        mutating func noteChanged() -> Bool {
+            defer { isDirty = true }
+            return !isDirty
+        }
+
+        /// Gives whether the batch is to remove it.
+        mutating func noteInBatch(_ number: Int) -> Bool {
+            isDirty = false
+            batch = number
+            if case .removing = phase { return true }
+            return false
+        }
+
+        func change(isRemoving: Bool) -> StorageChange { isRemoving ? .remove(record.id) : .put(record) }
+
+        /// Gives what the attempt works with.
+        mutating func begin(serial: UInt64, lane: Lane, at now: Now) -> JobRecord {
+            phase = .running(serial: serial, lane: lane)
+            record.status = .inProgress
+            record.attempt += 1
+            record.startedAt = now.wall
+            return record
+        }
     }
 
     enum Timer: Sendable {
@@ -124,6 +149,8 @@ public struct NodeEngine: Sendable {
     /// What jobs that ran here have enqueued elsewhere, while no node has stored it.
     var enqueuedElsewhere = 0
     var actions: [LinkAction] = []
+    /// Stored just now, and about to be said to be: see ``flushStored()``.
+    var storedIDs: (link: LinkID, ids: [JobID]) = (LinkID(0), [])
     var cancellations: [Cancellation] = []
     /// Attempts that were given up and have not ended: they still take a place of their lane.
     var overdue: [UInt64: Lane] = [:]
@@ -155,8 +182,8 @@ public struct NodeEngine: Sendable {
     public var runningCount: Int { ready.runningCount }
 
     /// Whether the attempt was given up, and another one of its job is under way.
-    public func isSuperseded(_ attempt: AttemptID) -> Bool {
-        guard case .running(let serial, _)? = jobs[attempt.job]?.phase else { return false }
+    public mutating func isSuperseded(_ attempt: AttemptID) -> Bool {
+        guard case .running(let serial, _)? = phase(of: attempt.job) else { return false }
         return serial != attempt.serial
     }
 
@@ -225,6 +252,16 @@ public struct NodeEngine: Sendable {
     }
 
     public mutating func takeActions() -> [LinkAction] {
+        var taken: [LinkAction] = []
+        takeActions(into: &taken)
+        return taken
+    }
+
+    /// Everything to send since the last call, in order. Called at the end of a turn.
+    ///
+    /// - Parameter taken: an empty array, whose memory the engine fills next.
+    public mutating func takeActions(into taken: inout [LinkAction]) {
+        flushStored()
         if !isDraining, storageRetry == nil, !isStorageAway, isRecovered {
             // A little more than one place must be free, or each that is would cost a window of refusals.
             let takesScheduled =
@@ -236,8 +273,7 @@ public struct NodeEngine: Sendable {
         }
         answerIdleQuestions()
         answerChangeQuestions()
-        defer { actions.removeAll(keepingCapacity: true) }
-        return actions
+        swap(&taken, &actions)
     }
 
     // MARK: Messages

@@ -66,12 +66,15 @@ struct Router: Sendable {
     private var routeNumbers: [RouteKey: Int] = [:]
     private var freeRoutes: [Int] = []
     private var sweepAt = 1_024
+    /// The line that the last job went to.
+    private var latest = 0
 
     /// The line for jobs of this kind, which now has one more to hold.
     mutating func enter(_ key: RouteKey) -> Int {
-        let number = routeNumbers[key] ?? newRoute(for: key)
-        routes[number].held += 1
-        return number
+        // Most jobs are like the one before them, and a comparison costs less than a hash.
+        if latest >= routes.count || routes[latest].key != key { latest = routeNumbers[key] ?? newRoute(for: key) }
+        routes[latest].held += 1
+        return latest
     }
 
     /// A job of this line is settled.
@@ -113,8 +116,30 @@ struct Router: Sendable {
     }
 
     mutating func update(_ link: LinkID, _ change: (inout NodeLink) -> Void) {
-        guard nodes[link] != nil else { return }
-        change(&nodes[link, default: NodeLink.nobody])
+        guard let place = nodes.index(forKey: link) else { return }
+        change(&nodes.values[place])
+    }
+
+    /// The name of the node behind the link, if there is one.
+    func name(of link: LinkID) -> String? {
+        guard let place = nodes.index(forKey: link) else { return nil }
+        return nodes.values[place].name
+    }
+
+    /// Whether a node is there, and has answered when it was last asked for this application's outcomes.
+    func isAnswering(_ link: LinkID, for client: JobID) -> Bool {
+        guard let place = nodes.index(forKey: link) else { return false }
+        return nodes.values[place].asked.isEmpty || nodes.values[place].asked[client] == nil
+    }
+
+    /// A job goes to a node.
+    mutating func sent(_ job: Handle, bytes: Int, of route: Int, to link: LinkID) {
+        let isScheduled = routes[route].key.isScheduled
+        update(link) { node in
+            if !isScheduled { node.sent += 1 }
+            node.unstoredBytes += bytes
+            node.unstored.append(job)
+        }
     }
 
     mutating func wait(_ job: Handle, order: UInt64, in route: Int) {
@@ -209,10 +234,4 @@ struct Router: Sendable {
 
 extension RouteKey {
     static let unused = RouteKey(name: "", placement: .anywhere, isScheduled: false)
-}
-
-extension NodeLink {
-    static let nobody = NodeLink(
-        name: "", session: .none, incarnation: 0, jobs: [], promise: "", credit: 0,
-        since: WallTime(milliseconds: 0))
 }

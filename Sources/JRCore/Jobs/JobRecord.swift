@@ -70,6 +70,44 @@ public struct JobRecord: Sendable, Hashable {
     }
 }
 
+extension JobRecord {
+    /// Nothing more will become of it.
+    mutating func end(_ status: JobStatus, at time: WallTime) {
+        self.status = status
+        isCancelRequested = false
+        isDestroyRequested = false
+        endedAt = time
+        due = nil
+    }
+
+    /// Adds an outcome to those that the application is to hear; gives its number.
+    mutating func report(
+        _ ending: JobOutcome.Ending, arguments: [UInt8], error: String?, node: String, isFinal: Bool
+    ) -> Int {
+        runs += 1
+        outcomes.append(
+            JobOutcome(
+                id: request.id, run: runs, ending: ending, arguments: arguments, error: error, attempt: attempt,
+                node: node, client: request.client, isFinal: isFinal))
+        return runs
+    }
+
+    /// The application has heard it; false if it had before.
+    mutating func forgetOutcome(of run: Int) -> Bool {
+        guard let index = outcomes.firstIndex(where: { $0.run == run }) else { return false }
+        outcomes.remove(at: index)
+        return true
+    }
+
+    /// Keeps the latest outcomes, so many at the most and not more than fit a record.
+    mutating func dropOldOutcomes(most: Int) {
+        var bytes = outcomes.reduce(0) { $0 + $1.arguments.count }
+        while outcomes.count > 1, outcomes.count > most || bytes > Limits.argumentBytes {
+            bytes -= outcomes.removeFirst().arguments.count
+        }
+    }
+}
+
 /// One change of what is stored. A batch of changes is stored as a whole or not at all.
 public enum StorageChange: Sendable, Equatable {
     /// The job as it now is, whether or not it was known.

@@ -38,26 +38,33 @@ extension JobRequest {
             return "the arguments are \(arguments.count) bytes and \(Limits.argumentBytes) are allowed: "
                 + "put large data in a file or database and pass its name"
         }
-        if let due = options.due, due > now + Limits.furthestDelay {
+        return options.isStandard ? nil : options.problem(at: now)
+    }
+}
+
+extension JobOptions {
+    /// Why no node would take a job that asks for this.
+    fileprivate func problem(at now: WallTime) -> String? {
+        if let due, due > now + Limits.furthestDelay {
             return "the job is due more than 366 days from now"
         }
-        if let period = options.period, period <= .zero || period > Limits.furthestDelay {
+        if let period, period <= .zero || period > Limits.furthestDelay {
             return "the period must be greater than 0 and at most 366 days"
         }
-        if let delay = options.delay, delay < .zero { return "the delay must not be negative" }
-        if let timeout = options.timeout, timeout <= .zero { return "the timeout must be greater than 0" }
-        if let retry = options.retry, retry.base < .zero || retry.cap < .zero {
+        if let delay, delay < .zero { return "the delay must not be negative" }
+        if let timeout, timeout <= .zero { return "the timeout must be greater than 0" }
+        if let retry, retry.base < .zero || retry.cap < .zero {
             return "the waits between attempts must not be negative"
         }
-        if let retry = options.retry, !(0...100).contains(retry.jitterPercent) {
+        if let retry, !(0...100).contains(retry.jitterPercent) {
             return "the jitter of the waits between attempts must be 0 to 100 percent"
         }
-        if let attempts = options.maxAttempts, attempts < 1 { return "max_attempts must be at least 1" }
-        let names = options.placement.preferred + options.placement.excluded
+        if let attempts = maxAttempts, attempts < 1 { return "max_attempts must be at least 1" }
+        let names = placement.preferred + placement.excluded
         if names.count > 128 { return "\(names.count) nodes are named and 128 are allowed" }
         if let wrong = names.first(where: { !Names.isValid($0) }) { return "'\(wrong.prefix(200))' is not a node name" }
-        if options.placement.isStrict, !options.placement.preferred.isEmpty,
-            options.placement.preferred.allSatisfy(options.placement.excluded.contains)
+        if placement.isStrict, !placement.preferred.isEmpty,
+            placement.preferred.allSatisfy(placement.excluded.contains)
         {
             return "every node it must run on is one it must not run on"
         }

@@ -9,6 +9,9 @@ public struct LinkID: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.number = number
     }
 
+    /// See ``JRBase/FastHash``.
+    public func _rawHashValue(seed: Int) -> Int { FastHash.hash(UInt64(truncatingIfNeeded: number), 0, seed: seed) }
+
     public static func < (left: LinkID, right: LinkID) -> Bool { left.number < right.number }
 
     public var description: String { "link \(number)" }

@@ -18,7 +18,30 @@ final class ClientShell: PeerLinkOwner {
     private var whileRunning: ClientShell?
     /// Whoever waits for a job, and whether for its end or only until it is stored. An id that is enqueued twice is one
     /// job, of which both hear.
-    private var observers: [JobID: [(observer: JobObserver, untilEnd: Bool)]] = [:]
+    private var observers: [JobID: Observers] = [:]
+    /// Taken from the engine and told; kept for their memory.
+    private var actions: [LinkAction] = []
+    private var events: [ClientEngine.Event] = []
+
+    /// Nearly always one.
+    private struct Observers {
+        var first: JobObserver
+        var firstUntilEnd: Bool
+        var others: [(observer: JobObserver, untilEnd: Bool)] = []
+
+        func tell(_ event: JobEvent) {
+            first(event)
+            for other in others { other.observer(event) }
+        }
+
+        /// Those that wait for the job's end; nil if nobody does.
+        var untilEnd: Observers? {
+            let staying = others.filter(\.untilEnd)
+            if firstUntilEnd { return Observers(first: first, firstUntilEnd: true, others: staying) }
+            guard let next = staying.first else { return nil }
+            return Observers(first: next.observer, firstUntilEnd: true, others: Array(staying.dropFirst()))
+        }
+    }
     /// Told at once when the number of jobs changes that no node has stored.
     var unstored: UnstoredJobs?
     private var answers: [UInt32: (Result<Value, JobReactorError>) -> Void] = [:]
@@ -62,10 +85,17 @@ final class ClientShell: PeerLinkOwner {
     }
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
-        if let observer { observers[request.id, default: []].append((observer, !request.feedback.isEmpty)) }
+        if let observer { add(observer, to: request.id, untilEnd: !request.feedback.isEmpty) }
         engine.enqueue(request)
         unstored?.count = engine.unstoredCount
         planTurn()
+    }
+
+    private func add(_ observer: @escaping JobObserver, to id: JobID, untilEnd: Bool) {
+        let made = Observers(first: observer, firstUntilEnd: untilEnd)
+        guard var known = observers.updateValue(made, forKey: id) else { return }
+        known.others.append((observer, untilEnd))
+        observers[id] = known
     }
 
     func ask(
@@ -116,7 +146,8 @@ final class ClientShell: PeerLinkOwner {
 
     private func finishTurn() {
         isTurnPlanned = false
-        for action in engine.takeActions() {
+        engine.takeActions(into: &actions)
+        for action in actions {
             switch action {
             case .send(_, let message):
                 if let local {
@@ -127,7 +158,10 @@ final class ClientShell: PeerLinkOwner {
             case .refuse(_, let code, let text): link?.refuse(code, text, on: loop)
             }
         }
-        for event in engine.takeEvents() { tell(event) }
+        actions.removeAll(keepingCapacity: true)
+        engine.takeEvents(into: &events)
+        for event in events { tell(event) }
+        events.removeAll(keepingCapacity: true)
         unstored?.count = engine.unstoredCount
     }
 
@@ -135,18 +169,15 @@ final class ClientShell: PeerLinkOwner {
         switch event {
         case .accepted(let id, let reason): tell(id, .accepted(reason: reason))
         case .stored(let id, let node):
-            let found = observers[id] ?? []
-            let staying = found.filter(\.untilEnd)
-            observers[id] = staying.isEmpty ? nil : staying
-            for entry in found { entry.observer(.stored(node: node)) }
+            guard let found = observers[id] else { break }
+            if !found.firstUntilEnd || !found.others.isEmpty { observers[id] = found.untilEnd }
+            found.tell(.stored(node: node))
         case .refused(let id, let code, let text):
             let error = JobReactorError(.init(code), what: "job \(id) was refused", why: text)
-            for entry in observers.removeValue(forKey: id) ?? [] { entry.observer(.refused(error)) }
+            observers.removeValue(forKey: id)?.tell(.refused(error))
         case .ended(let outcome):
-            let found = observers[outcome.id] ?? []
-            if outcome.isFinal { observers[outcome.id] = nil }
-            let result = JobResult(outcome)
-            for entry in found { entry.observer(.ended(result)) }
+            let found = outcome.isFinal ? observers.removeValue(forKey: outcome.id) : observers[outcome.id]
+            found?.tell(.ended(JobResult(outcome)))
         case .answered(let number, let value): answers.removeValue(forKey: number)?(.success(value))
         case .notAnswered(let number, let code, let text):
             answers.removeValue(forKey: number)?(
@@ -155,7 +186,7 @@ final class ClientShell: PeerLinkOwner {
     }
 
     private func tell(_ id: JobID, _ event: JobEvent) {
-        for entry in observers[id] ?? [] { entry.observer(event) }
+        observers[id]?.tell(event)
     }
 }
 

@@ -140,7 +140,7 @@ extension JobQueue {
 extension JobID {
     /// An id that nobody has made before.
     public static func fresh(at time: WallTime) -> JobID {
-        JobID(at: time, random: (SystemRandom.seed(), SystemRandom.seed()))
+        JobID(at: time, random: (SystemRandom.number(), SystemRandom.number()))
     }
 }
 

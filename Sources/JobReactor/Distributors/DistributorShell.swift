@@ -15,6 +15,8 @@ final class DistributorShell: PeerLinkOwner {
     private var local: [LinkID: (Message) -> Void] = [:]
     private var nextLink = 1
     private var isTurnPlanned = false
+    /// Taken from the engine and done; kept for its memory.
+    private var actions: [LinkAction] = []
     private var listener: Listener?
     private let dialled = DialledNodes()
     /// Itself, while it listens.
@@ -137,7 +139,8 @@ final class DistributorShell: PeerLinkOwner {
 
     private func finishTurn() {
         isTurnPlanned = false
-        for action in engine.takeActions() {
+        engine.takeActions(into: &actions)
+        for action in actions {
             switch action {
             case .send(let link, let message):
                 if let receive = local[link] { receive(message) } else { links[link]?.send(message, on: loop) }
@@ -146,6 +149,7 @@ final class DistributorShell: PeerLinkOwner {
                 links[link]?.refuse(code, text, on: loop)
             }
         }
+        actions.removeAll(keepingCapacity: true)
     }
 
     func stop() {

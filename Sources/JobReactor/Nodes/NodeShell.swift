@@ -24,6 +24,8 @@ final class NodeShell: PeerLinkOwner {
     private var nextLink = 1
     private var timer: (handle: Handle, deadline: Instant)?
     private var isTurnPlanned = false
+    /// Taken from the engine and done; kept for its memory.
+    private var actions: [LinkAction] = []
     private var hasToldRecovery = false
     private var hasToldDrained = false
     /// It is to end when it is drained, and not only to pause.
@@ -168,8 +170,10 @@ final class NodeShell: PeerLinkOwner {
         isTurnPlanned = false
         guard !isClosed else { return }
         runReady()
-        if let batch = engine.takeBatch(at: loop.now) { commit(batch) }
-        for action in engine.takeActions() { act(action) }
+        if let batch = engine.takeBatch(at: loop.now, keepsRecords: storage.keepsRecords) { commit(batch) }
+        engine.takeActions(into: &actions)
+        for action in actions { act(action) }
+        actions.removeAll(keepingCapacity: true)
         for cancellation in engine.takeCancellations() { stop(cancellation) }
         tellRecovery()
         armTimer()
