@@ -62,14 +62,8 @@ private enum TroubledCalls {
     /// Compiles it, and makes the file in which it counts; nil where there is no compiler of C.
     static func make(in directory: String) throws -> [String: String]? {
         let (library, counts) = (directory + "/troubled.so", directory + "/troubled.counts")
-        try Files.write(directory + "/troubled.c", Array(source.utf8))
         try Files.write(counts, [UInt8](repeating: 0, count: 4_096))
-        let path = SystemProgram.environment["PATH"] ?? ""
-        let names = ["clang", "cc", "gcc"].flatMap { name in path.split(separator: ":").map { "\($0)/\(name)" } }
-        guard let compiler = names.first(where: { Files.canExecute($0) }) else { return nil }
-        let built = try Programs.run(
-            [compiler, "-shared", "-fPIC", "-O1", "-o", library, directory + "/troubled.c", "-ldl"], in: directory)
-        try #require(built.status == .exited(0), "\(built.errors)")
+        guard try PreloadedLibrary.compile(source, to: library) else { return nil }
         return ["LD_PRELOAD": library, "TROUBLED_CALLS": counts]
     }
 
