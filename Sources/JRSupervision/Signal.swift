@@ -11,6 +11,7 @@ public struct Signal: Sendable, Hashable, CustomStringConvertible {
     public static let kill = Signal(number: 9)
     public static let terminate = Signal(number: 15)
     public static let `continue` = Signal(number: 18)
+    public static let stop = Signal(number: 19)
 
     /// Reads `TERM`, `SIGTERM`, `term` or a number from 1 to 64; nil for anything else.
     public init?(_ text: String) {

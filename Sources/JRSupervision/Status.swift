@@ -4,6 +4,10 @@ public import JRJSON
 /// What `status` tells of one instance.
 public struct InstanceStatus: Sendable, Equatable {
     public var name: String
+    /// The entry of the manifest that it is one of.
+    public var entry: String?
+    /// Where a distributor listens.
+    public var address: String?
     public var state: InstanceState
     public var cause: String
     public var incarnation: Int
@@ -41,6 +45,7 @@ public struct InstanceStatus: Sendable, Equatable {
             "lastExitSecondsAgo": lastExitSecondsAgo.map { .double($0) } ?? .null,
             "recovered": recovered.map { .string($0) } ?? .null, "jobs": jobs?.json ?? .null,
             "memoryBytes": memoryBytes.map { .int(Int64($0)) } ?? .null, "log": log.map { .string($0) } ?? .null,
+            "entry": entry.map { .string($0) } ?? .null, "address": address.map { .string($0) } ?? .null,
         ]
     }
 
@@ -53,6 +58,8 @@ public struct InstanceStatus: Sendable, Equatable {
         self.init(
             name: name, state: state, cause: json["cause"]?.string ?? "",
             incarnation: Int(truncatingIfNeeded: incarnation), restarts: Int(truncatingIfNeeded: restarts))
+        entry = json["entry"]?.string
+        address = json["address"]?.string
         pid = json["pid"]?.int.flatMap { Int32(exactly: $0) }
         port = json["port"]?.int.flatMap { Int(exactly: $0) }
         uptimeSeconds = json["uptimeSeconds"]?.double

@@ -46,6 +46,8 @@ final class ControlClientConnection: ConnectionHandler {
     private var held: [UInt8] = []
     private let answer: (JSON, ControlClientConnection) -> Void
     var closed: (() -> Void)?
+    /// What is to be done when the client goes, for each process that it has stopped.
+    var undoing: [Int32: () -> Void] = [:]
 
     init(_ connection: Connection, answer: @escaping (JSON, ControlClientConnection) -> Void) {
         self.connection = connection
@@ -96,5 +98,8 @@ final class ControlClientConnection: ConnectionHandler {
     func connectionClosed(_ connection: Connection, reason: CloseReason, on loop: Loop) {
         closed?()
         closed = nil
+        let undo = undoing.sorted { $0.key < $1.key }.map(\.value)
+        undoing = [:]
+        for body in undo { body() }
     }
 }

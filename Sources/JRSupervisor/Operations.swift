@@ -162,10 +162,32 @@ extension Supervisor {
             throw SupervisorError(exitCode: SupervisorError.unavailable, "\(names(positions)) has no process")
         }
         let signal = Signal(number: number)
+        if signal == .continue {
+            for position in running { client.undoing[cluster.members[position].machine.pid ?? 0] = nil }
+        }
         let pids = running.map { "\(plan.instances[$0].name) (pid \(cluster.members[$0].machine.pid ?? 0))" }
         for position in running { tell(.instance(position, .signalRequested(signal))) }
         note("kill was asked for: \(signal) to \(names(running))")
-        client.succeed(["message": .string("\(signal) sent to \(pids.joined(separator: ", "))")])
+        if request["hold"]?.bool == true, signal == .stop { hold(running, client) }
+        let machines = running.map { cluster.members[$0].machine }
+        client.succeed([
+            "message": .string("\(signal) sent to \(pids.joined(separator: ", "))"),
+            "pids": .array(machines.map { .int(Int64($0.pid ?? 0)) }),
+            "incarnations": .array(machines.map { .int(Int64($0.incarnation)) }),
+        ])
+    }
+
+    /// What a client has stopped goes on when it is gone, however it went.
+    private func hold(_ positions: [Int], _ client: ControlClientConnection) {
+        for position in positions {
+            guard let pid = cluster.members[position].machine.pid else { continue }
+            client.undoing[pid] = { [weak self] in
+                guard let self, cluster.members[position].machine.pid == pid else { return }
+                loop.refreshNow()
+                note("who had stopped \(names([position])) is gone: \(Signal.continue) to it")
+                tell(.instance(position, .signalRequested(.continue)))
+            }
+        }
     }
 
     func names(_ positions: [Int]) -> String {

@@ -35,6 +35,10 @@ extension Supervisor {
         var status = InstanceStatus(
             name: plan.instances[index].name, state: machine.state, cause: machine.cause,
             incarnation: machine.incarnation, restarts: machine.restarts)
+        status.entry = plan.instances[index].entry.name
+        if plan.instances[index].rank == 0 {
+            status.address = addresses()[plan.instances[index].entry.name]?.description
+        }
         status.pid = machine.pid
         status.port = slot.port ?? addresses()[plan.instances[index].entry.name]?.port
         status.uptimeSeconds = machine.startedAt.map { (loop.now.instant - $0).seconds }

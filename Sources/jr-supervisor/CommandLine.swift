@@ -156,6 +156,28 @@ let commandLine = CommandLineSpec(
                 .required("NAME", "An instance or entry"),
                 .optional("SIGNAL", "Such as TERM, HUP or 9; KILL without it"),
             ], options: [json]),
+        VerbSpec(
+            "chaos", "Kill and pause instances at random moments, and see whether they come back and no job is lost",
+            options: [
+                .option(
+                    "kill", value: "NAME[:every=D]", "Kill an instance, or one of an entry; once without every=",
+                    isRepeatable: true),
+                .option(
+                    "pause", value: "NAME:D[,every=D]", "Stop its process for this long; once without every=",
+                    isRepeatable: true),
+                .option("for", value: "DURATION", "How long it goes on; needed"),
+                .option("seed", value: "N", "What the moments and choices come from", default: "one by chance"),
+                .option(
+                    "assert", value: "WHAT", "Exit 76 when it does not hold", choices: ["no-lost-jobs"]),
+                .flag("json", "Show everything as JSON objects, one a line"), .flag("no-color", "No colours"),
+            ],
+            details: """
+                The same seed, drills and instances give the same moments and choices. A kill takes signal=TERM or \
+                another one beside every=. What is paused goes on whatever ends this program, kill -9 included.
+                Exit codes: 0 all ready again, 64 for wrong options, 69 when it does not get ready or not everything \
+                could be looked at, 76 when jobs were lost or failed, 130 and 143 ended by Ctrl-C or TERM.
+                  jr-supervisor chaos --kill worker:every=2s --pause worker.2:3s --for 60s --assert no-lost-jobs
+                """),
         VerbSpec("down", "Stop everything and the supervisor, and wait", options: [now, json]),
     ],
     options: [

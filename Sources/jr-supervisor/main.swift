@@ -9,6 +9,7 @@ func run(_ command: ParsedCommand) throws -> Int32 {
     switch command.verb {
     case "up": try UpVerb(command).run()
     case "check": try check(command)
+    case "chaos": try ChaosVerb(command).run()
     case "export": try ExportVerb(command).run()
     case "status": try StatusVerb(command).run()
     case "exec": try ExecVerb(command).run()

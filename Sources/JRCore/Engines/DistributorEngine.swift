@@ -357,6 +357,7 @@ public struct DistributorEngine: Sendable {
             if let client = jobs[handle].flatMap({ clients[$0.request.client] }) {
                 send(client, .refusal(id: id, code: code, text: text))
             }
+            counters.rejected += 1
             forget(handle)
             dropSettled(link)
             return

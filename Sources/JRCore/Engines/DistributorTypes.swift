@@ -12,6 +12,8 @@ public struct DistributorCounters: Sendable, Equatable {
     public var outcomes = 0
     public var outcomesWithoutClient = 0
     public var cancelled = 0
+    /// Wrong, as their nodes found.
+    public var rejected = 0
 }
 
 /// The last ids that were stored, and by which node: `limit` of them at least, and twice as many at the most.

@@ -154,7 +154,7 @@ extension DistributorEngine {
             "sent": .int(Int64(counters.sent)), "resent": .int(Int64(counters.resent)),
             "refused": .int(Int64(counters.refused)), "outcomes": .int(Int64(counters.outcomes)),
             "maybeDuplicate": .int(Int64(counters.maybeDuplicate)),
-            "cancelled": .int(Int64(counters.cancelled)),
+            "cancelled": .int(Int64(counters.cancelled)), "rejected": .int(Int64(counters.rejected)),
         ]
     }
 

@@ -11,6 +11,7 @@ public struct ClusterExport: Sendable, Equatable {
     public struct File: Sendable, Equatable {
         /// Without a directory.
         public var name: String
+        /// All of it.
         public var text: String
     }
 
@@ -18,6 +19,7 @@ public struct ClusterExport: Sendable, Equatable {
     public struct Note: Sendable, Equatable {
         /// The entry it is about; nil for the cluster as a whole.
         public var entry: String?
+        /// A sentence without a full stop.
         public var text: String
     }
 
@@ -44,10 +46,14 @@ public struct ClusterExport: Sendable, Equatable {
     /// How every file of an export begins, by which a later export knows that it may replace it.
     public static let mark = "# Made by `jr-supervisor export "
 
+    /// In the order in which they are told.
     public internal(set) var files: [File] = []
+    /// What could not be carried over, or was changed on the way.
     public internal(set) var notes: [Note] = []
     private let engine: Engine
 
+    /// Writes a cluster down.
+    ///
     /// - Parameters:
     ///   - plan: The cluster with the paths of this machine.
     ///   - engine: Whom it is handed to.
