@@ -129,8 +129,11 @@ public struct ByteReader: Sendable {
     public mutating func bigEndian<Number: FixedWidthInteger & UnsignedInteger>(
         _ type: Number.Type = Number.self
     ) throws(Failure) -> Number {
+        let count = Number.bitWidth / 8
+        guard count <= remaining else { throw .truncated }
         var number: Number = 0
-        for byte in try take(Number.bitWidth / 8) { number = number << 8 | Number(byte) }
+        for index in place..<place + count { number = number << 8 | Number(bytes[index]) }
+        place += count
         return number
     }
 
@@ -138,8 +141,11 @@ public struct ByteReader: Sendable {
     public mutating func littleEndian<Number: FixedWidthInteger & UnsignedInteger>(
         _ type: Number.Type = Number.self
     ) throws(Failure) -> Number {
+        let count = Number.bitWidth / 8
+        guard count <= remaining else { throw .truncated }
         var number: Number = 0
-        for byte in try take(Number.bitWidth / 8).reversed() { number = number << 8 | Number(byte) }
+        for index in (place..<place + count).reversed() { number = number << 8 | Number(bytes[index]) }
+        place += count
         return number
     }
 

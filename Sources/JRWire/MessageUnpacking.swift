@@ -100,7 +100,10 @@ public struct Unpacker: Sendable {
         case 0xDB: count = Int(try number(UInt32.self))
         default: throw .unexpected(offset: offset, found: marker, wanted: "a string")
         }
-        guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8(offset: offset) }
+        let bytes = try take(count)
+        // Names are ASCII, which needs no further look and is by far the quicker way.
+        if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8(offset: offset) }
         return text
     }
 
@@ -120,8 +123,13 @@ public struct Unpacker: Sendable {
 
     public mutating func jobID() throws(UnpackError) -> JobID {
         let offset = reader.offset
-        guard let id = JobID(bytes: try bytes()) else { throw .outOfRange(offset: offset) }
-        return id
+        guard reader.peek() == 0xC4, reader.remaining >= 18 else {
+            guard let id = JobID(bytes: try bytes()) else { throw .outOfRange(offset: offset) }
+            return id
+        }
+        _ = try byte()
+        guard try byte() == 16 else { throw .outOfRange(offset: offset) }
+        return JobID(high: try number(), low: try number())
     }
 
     /// The number of elements that follow; each takes at least a byte, so a count beyond the bytes left is refused.
@@ -251,7 +259,7 @@ public struct Unpacker: Sendable {
     }
 
     private mutating func number<Number: FixedWidthInteger & UnsignedInteger>(
-        _ type: Number.Type
+        _ type: Number.Type = Number.self
     ) throws(UnpackError) -> Number {
         do { return try reader.bigEndian(type) } catch { throw .truncated(offset: reader.offset) }
     }

@@ -61,8 +61,6 @@ private final class LedgerCluster {
     let directory: String
     private var front: Running?
     private var nodes: [String: Running] = [:]
-    /// By process: which node, and which life of it.
-    private var lives: [Int32: (node: String, life: Int)] = [:]
     private var lifeCounts: [String: Int] = [:]
 
     static let nodeNames = ["worker_1", "worker_2"]
@@ -75,7 +73,7 @@ private final class LedgerCluster {
             args=$(cat)
             # When its node dies, a program may get no more than the beginning.
             case $args in *}) ;; *) exit 75 ;; esac
-            printf '%s\\n' "$JR_JOB_ID $PPID $JR_ATTEMPT $args" >> '\(directory)/ledger' || exit 75
+            printf '%s\\n' "$JR_JOB_ID $LEDGER_LIFE $JR_ATTEMPT $args" >> '\(directory)/ledger' || exit 75
             sync '\(directory)/ledger' || exit 75
             echo '{}'
 
@@ -95,14 +93,14 @@ private final class LedgerCluster {
     func start() throws {
         if front == nil { front = try Running(["jr-distributor", "--listen", url], in: directory) }
         for name in Self.nodeNames where nodes[name] == nil {
-            let node = try Running(
+            lifeCounts[name, default: 0] += 1
+            // Told and not asked of the parent's id: a program whose node is dead has another parent.
+            nodes[name] = try Running(
                 [
                     "jr-node", "--name", name, "--distributors", url, "--storage", "journal:\(directory)/\(name)",
                     "--poison-deaths", "1000",
-                ], in: directory)
-            nodes[name] = node
-            lifeCounts[name, default: 0] += 1
-            lives[node.pid] = (name, lifeCounts[name] ?? 0)
+                ], in: directory,
+                environment: ["LEDGER_LIFE": "\(name)/\(lifeCounts[name] ?? 0)", "JR_PASS_ENV": "LEDGER_LIFE"])
         }
     }
 
@@ -118,10 +116,10 @@ private final class LedgerCluster {
     func runs() throws -> [DeliveryHistory.Run] {
         try Programs.text(directory + "/ledger").split(separator: "\n").map { line in
             let words = line.split(separator: " ", maxSplits: 3).map(String.init)
-            let life = try #require(Int32(words[1]).flatMap { lives[$0] }, "no node has run: \(line)")
+            let life = words[1].split(separator: "/").map(String.init)
             return DeliveryHistory.Run(
-                job: words[0], payload: try JSON(parsing: words[3])["text"]?.string ?? "", node: life.node,
-                life: life.life, attempt: Int(words[2]) ?? 0)
+                job: words[0], payload: try JSON(parsing: words[3])["text"]?.string ?? "", node: life[0],
+                life: try #require(life.last.flatMap { Int($0) }), attempt: Int(words[2]) ?? 0)
         }
     }
 }
