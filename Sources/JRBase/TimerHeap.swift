@@ -92,7 +92,7 @@ public struct TimerHeap<Value> {
     @inlinable
     mutating func place(_ entry: Entry, at position: Int) {
         heap[position] = entry
-        items[entry.handle]?.position = position
+        items.with(entry.handle) { $0.position = position }
     }
 
     @inlinable

@@ -53,7 +53,7 @@ import Testing
         let outcome = try #require(actions.outcomes(to: link).first)
         #expect(outcome.ending == .cancelled && outcome.isFinal && outcome.error == nil && outcome.attempt == 0)
         #expect(bench.runs().isEmpty)
-        #expect(bench.engine.windows.ownHeld == 0 && bench.engine.windows.windows[link]?.held == 0)
+        #expect(bench.engine.windows.ownHeld == 0 && bench.engine.windows.held(by: link) == 0)
         let (again, _) = answer("cancel", &bench)
         #expect(again == ["state": "ended", "status": "cancelled"])
         bench.receive(.outcomesReceived([outcome.key]), from: link)
@@ -95,7 +95,7 @@ import Testing
             #expect(actions.sent(to: link).contains(.reply(number: 9, result: ["state": "cancelled"])))
             bench.wait(until: 10_000)
             #expect(bench.runs().isEmpty)
-            #expect(bench.engine.scheduledCount == 0 && bench.engine.windows.windows[link]?.held == 0)
+            #expect(bench.engine.scheduledCount == 0 && bench.engine.windows.held(by: link) == 0)
             #expect(bench.engine.jobs.isEmpty)
         }
     }
@@ -286,7 +286,7 @@ import Testing
             #expect(actions.outcomes(to: link).isEmpty)
             #expect(answer("destroy", &bench).0 == ["state": "destroyed"])
             #expect(bench.engine.jobs.isEmpty && bench.engine.timers.isEmpty && bench.engine.scheduledCount == 0)
-            #expect(bench.runs().isEmpty && bench.engine.windows.windows[link]?.held == 0)
+            #expect(bench.runs().isEmpty && bench.engine.windows.held(by: link) == 0)
         }
         _ = (ready.actions(), scheduled.actions())
     }

@@ -7,6 +7,7 @@ import JRBase
 /// make every window smaller.
 struct GrantWindows: Sendable {
     struct Window: Sendable {
+        let link: LinkID
         var received: UInt64 = 0
         var held = 0
         var granted: UInt64 = 0
@@ -16,7 +17,8 @@ struct GrantWindows: Sendable {
     }
 
     let credit: Int
-    private(set) var windows: [LinkID: Window] = [:]
+    /// By link. A node has few distributors, and every job looks here several times: a search costs less than a hash.
+    private(set) var windows: [Window] = []
     private(set) var ownHeld = 0
 
     init(credit: Int) {
@@ -24,32 +26,47 @@ struct GrantWindows: Sendable {
     }
 
     /// Jobs that are ready, running or being stored to run at once.
-    var heldCount: Int { windows.values.reduce(ownHeld) { $0 + $1.held } }
+    var heldCount: Int { windows.reduce(ownHeld) { $0 + $1.held } }
 
-    var links: [LinkID] { windows.keys.sorted() }
+    var links: [LinkID] { windows.map(\.link) }
 
-    mutating func open(_ link: LinkID) { windows[link] = Window() }
-    mutating func close(_ link: LinkID) { windows[link] = nil }
-    func isOpen(_ link: LinkID) -> Bool { windows[link] != nil }
+    private func place(of link: LinkID) -> Int? { windows.firstIndex { $0.link == link } }
 
-    mutating func received(from link: LinkID) { windows[link]?.received += 1 }
+    mutating func open(_ link: LinkID) {
+        close(link)
+        windows.insert(Window(link: link), at: windows.firstIndex { link < $0.link } ?? windows.count)
+    }
+
+    mutating func close(_ link: LinkID) { windows.removeAll { $0.link == link } }
+    func isOpen(_ link: LinkID) -> Bool { place(of: link) != nil }
+
+    func held(by link: LinkID) -> Int? { place(of: link).map { windows[$0].held } }
+
+    mutating func received(from link: LinkID) {
+        if let place = place(of: link) { windows[place].received += 1 }
+    }
 
     mutating func refused(_ link: LinkID, scheduled: Bool) {
-        if scheduled { windows[link]?.wasRefusedSchedule = true } else { windows[link]?.wasRefused = true }
+        guard let place = place(of: link) else { return }
+        if scheduled { windows[place].wasRefusedSchedule = true } else { windows[place].wasRefused = true }
     }
 
     /// Every distributor gets a grant next, even one that allows no more than the last.
     mutating func announceAll() {
-        for link in windows.keys { windows[link]?.wasRefused = true }
+        for place in windows.indices { windows[place].wasRefused = true }
     }
 
     mutating func charge(_ link: LinkID?) {
-        if let link, windows[link] != nil { windows[link]?.held += 1 } else { ownHeld += 1 }
+        if let link, let place = place(of: link) { windows[place].held += 1 } else { ownHeld += 1 }
     }
 
     /// Takes off a charge; that of a link which closed meanwhile went with it.
     mutating func discharge(_ link: LinkID?) {
-        if let link { windows[link]?.held -= 1 } else { ownHeld -= 1 }
+        guard let link else {
+            ownHeld -= 1
+            return
+        }
+        if let place = place(of: link) { windows[place].held -= 1 }
     }
 
     /// The grants worth sending now: a quarter of a window at least, unless nothing is left of the last one or the
@@ -58,18 +75,18 @@ struct GrantWindows: Sendable {
         guard !windows.isEmpty else { return [] }
         let share = max(credit > ownHeld ? 1 : 0, (credit - ownHeld) / windows.count)
         var grants: [(LinkID, UInt64)] = []
-        for (link, window) in windows {
+        for (place, window) in windows.enumerated() {
             let total = max(window.granted, window.received + UInt64(max(0, share - window.held)))
             let isMore = total > window.granted
             let isWorth = total - window.granted >= UInt64(max(1, share / 4)) || window.granted <= window.received
             let isAwaited = window.wasRefused || (window.wasRefusedSchedule && takesScheduled)
             guard isAwaited || (isMore && isWorth) else { continue }
-            windows[link]?.granted = total
-            windows[link]?.wasRefused = false
-            windows[link]?.wasRefusedSchedule = false
-            grants.append((link, total))
+            windows[place].granted = total
+            windows[place].wasRefused = false
+            windows[place].wasRefusedSchedule = false
+            grants.append((window.link, total))
         }
-        return grants.sorted { $0.0 < $1.0 }
+        return grants
     }
 }
 

@@ -147,6 +147,8 @@ final class ClientShell: PeerLinkOwner {
     private func finishTurn() {
         isTurnPlanned = false
         engine.takeActions(into: &actions)
+        // Read once a turn: nothing that is called here opens or closes a link.
+        let (local, link) = (local, link)
         for action in actions {
             switch action {
             case .send(_, let message):

@@ -140,6 +140,8 @@ final class DistributorShell: PeerLinkOwner {
     private func finishTurn() {
         isTurnPlanned = false
         engine.takeActions(into: &actions)
+        // Read once a turn: nothing that is called here opens or closes a link.
+        let (local, links) = (local, links)
         for action in actions {
             switch action {
             case .send(let link, let message):

@@ -38,7 +38,7 @@ final class BenchCluster {
     }
 
     deinit {
-        for process in processes { process.kill() }
+        for process in processes { process.end() }
         try? Files.removeTree(directory)
     }
 

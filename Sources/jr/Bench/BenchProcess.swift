@@ -52,7 +52,7 @@ final class BenchProcess {
     let label: String
     let pid: Int32
     private let output: Descriptor
-    private let input: Descriptor
+    private var input: Descriptor?
 
     /// Starts it; ``line()`` then waits until it is ready.
     init(_ label: String, _ words: [String]) throws {
@@ -103,6 +103,12 @@ final class BenchProcess {
     }
 
     var usage: BenchUsage { BenchUsage(of: pid) }
+
+    /// Ends it in good order, by the end of its input, so that a profiler can write what it saw.
+    func end() {
+        input = nil
+        _ = try? Processes.wait(pid: pid)
+    }
 
     /// Ends it at once, as a crash does, with what it has started.
     func kill() {

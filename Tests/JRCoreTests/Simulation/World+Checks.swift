@@ -17,8 +17,8 @@ extension World {
     /// A distributor sends what it was granted and no more.
     func checkCredit(_ index: Int) {
         guard let windows = nodes[index].engine?.windows.windows else { return }
-        for (link, window) in windows where window.received > window.granted {
-            complain("node \(index) granted \(window.granted) on \(link) and was sent \(window.received)")
+        for window in windows where window.received > window.granted {
+            complain("node \(index) granted \(window.granted) on \(window.link) and was sent \(window.received)")
         }
     }
 
@@ -159,7 +159,7 @@ extension World {
     private func checkTheEnd(_ index: Int, _ node: SimulatedNode) {
         guard let engine = node.engine else { return complain("node \(index) is down") }
         if !node.disk.isEmpty { complain("node \(index) keeps \(node.disk.count) jobs on its disk") }
-        let held = engine.windows.windows.values.map(\.held) + [engine.windows.ownHeld]
+        let held = engine.windows.windows.map(\.held) + [engine.windows.ownHeld]
         let left =
             [
                 engine.jobs.count, engine.handles.count, engine.scheduledCount, engine.scheduledBytes,
