@@ -43,8 +43,10 @@ public final class ChaosRun {
         }
     }
 
-    /// How long a sample before a kill may hold it up.
-    private static let sampleLimit = Interval.milliseconds(300)
+    /// How long a sample before a kill may hold it up, for its nodes and for its distributors.
+    private static let nodePatience = Interval.milliseconds(300)
+    private static let sampleLimit = Interval.seconds(1 as Int64)
+    private static let wholeLimit = Interval.seconds(5 as Int64)
     /// How long all may take to be ready again, and to be connected.
     private static let readyLimit = Interval.seconds(120 as Int64)
     private static let connectLimit = Interval.seconds(20 as Int64)
@@ -124,18 +126,29 @@ public final class ChaosRun {
         events.lost = { [weak self] why in self?.handle(.lost(why)) }
         events.ask(["verb": "events", "follow": true]) { [weak self] object in self?.heard(object) }
         guard let sampler else { return begin() }
-        let limit = loop.schedule(after: Self.connectLimit) { [weak self] _ in
-            self?.handle(.lost("the distributors do not answer"))
-        }
-        sampler.open { [weak self] in self?.firstSample(limit) }
+        sampler.open()
+        firstSample(until: loop.refreshNow().instant + Self.connectLimit)
     }
 
-    private func firstSample(_ limit: Handle) {
-        sampler?.take(within: Self.connectLimit) { [weak self] sample in
-            guard let self, !isOver, let sample else { return }
-            loop.cancel(limit)
-            ledger.take(sample)
-            begin()
+    private func firstSample(until deadline: Instant) {
+        wholeSample { [weak self] sample in
+            guard let self else { return }
+            if let sample {
+                ledger.take(sample)
+                begin()
+            } else if loop.refreshNow().instant >= deadline {
+                handle(.lost("the distributors do not answer"))
+            } else {
+                firstSample(until: deadline)
+            }
+        }
+    }
+
+    /// Nil when not all have answered.
+    private func wholeSample(_ done: @escaping (JobSample?) -> Void) {
+        sampler?.take(patience: Self.wholeLimit, within: Self.wholeLimit) { [weak self] sample in
+            guard let self, !isOver else { return }
+            done(sample?.isPartial == true ? nil : sample)
         }
     }
 
@@ -152,7 +165,7 @@ public final class ChaosRun {
         else { return }
         if !change.to.hasProcess, change.from.hasProcess {
             stopped[name] = nil
-            sampler?.spoil()
+            sampler?.spoil(name)
             ledger.died(name)
         }
         handle(.changed(instance: name, change))
@@ -169,7 +182,7 @@ public final class ChaosRun {
         switch action {
         case .kill(let instance, let signal):
             guard let sampler else { return send(signal, to: instance, .kill(signal)) }
-            sampler.take(within: Self.sampleLimit) { [weak self] sample in
+            sampler.take(patience: Self.nodePatience, within: Self.sampleLimit) { [weak self] sample in
                 guard let self, !isOver else { return }
                 if let sample { ledger.take(sample) }
                 send(signal, to: instance, .kill(signal))
@@ -237,11 +250,14 @@ public final class ChaosRun {
 
     /// A node that is ready again may still be dialling its distributors: it is waited for, but not for ever.
     private func lastSample(until deadline: Instant) {
-        sampler?.take(within: Self.connectLimit) { [weak self] sample in
-            guard let self, !isOver else { return }
+        wholeSample { [weak self] sample in
+            guard let self else { return }
             let isLate = loop.refreshNow().instant >= deadline
             if let sample, isLate || ledger.knownNodes.isSubset(of: sample.nodes.keys) {
-                return end(0, nil, ledger.judge(sample))
+                // An application may still be dialling, to enqueue once more what it has no receipt for.
+                var trial = ledger
+                let findings = trial.judge(sample)
+                if isLate || findings.mayReturn == 0 { return end(0, nil, findings) }
             }
             if isLate { return end(ExitCodes.unavailable, "the distributors do not answer any more", nil) }
             loop.schedule(after: Self.pollEvery) { [weak self] _ in self?.lastSample(until: deadline) }

@@ -77,11 +77,38 @@ struct ChaosLedgerTests {
             return judged(samples, deaths: [0: "main.1"])
         }
         let gone = findings(after: .init(), jobs: [:])
-        #expect(gone.lost == 2)
+        #expect(gone.lost == 2 && gone.mayReturn == 2)
         #expect(gone.problems == ["2 jobs waited in main.1 when it died, and nobody has enqueued them again"])
         #expect(findings(after: .init(enqueued: 1, stored: 1), jobs: [:]).lost == 1)
         #expect(findings(after: .init(enqueued: 2, stored: 2), jobs: [:]).lost == 0)
         #expect(findings(after: .init(), jobs: ["a": .init(), "b": .init()]).lost == 0, "nodes have them")
+    }
+
+    @Test("jobs that waited are enqueued again in whatever life comes next, and are not counted in each of them")
+    func lives() {
+        let waiting = ["a": JobSample.Job(waitsIn: "main.1"), "b": JobSample.Job(waitsIn: "main.1")]
+        let first = sample(0, main: .init(enqueued: 2, held: 2, waiting: 2), jobs: waiting)
+        let ran = sample(1, main: .init(enqueued: 2, stored: 2))
+        #expect(judged([first, ran, sample(2)], deaths: [0: "main.1", 1: "main.1"]).problems == [])
+        #expect(judged([first, first, sample(2)], deaths: [0: "main.1", 1: "main.1"]).lost == 2)
+    }
+
+    @Test("a distributor is believed alone when its nodes do not answer, and its unseen lives are told")
+    func partial() {
+        var alone = JobSample(time: Self.time(1))
+        alone.isPartial = true
+        alone.distributors["main.1"] = .init(enqueued: 5, stored: 1, held: 4, waiting: 3)
+        let findings = judged([sample(0), alone, sample(2)], deaths: [1: "main.1"])
+        #expect(findings.lost == 3 && findings.enqueued == 5 && findings.gaps == [])
+        #expect(
+            judged([sample(0), alone, sample(2, main: .init(enqueued: 3, stored: 3))], deaths: [1: "main.1"]).lost == 0)
+        var ledger = ChaosLedger()
+        ledger.take(sample(0))
+        ledger.take(alone)
+        ledger.died("main.1")
+        ledger.died("main.1")
+        let unseen = ledger.judge(sample(2))
+        #expect(unseen.lost == 0 && unseen.gaps == ["main.1 died before it could be asked, 1 time"])
     }
 
     @Test("a job for a later time has to be there until then")

@@ -14,6 +14,8 @@ public struct JobSample: Sendable, Equatable {
         public var rejected: Int
         /// Waiting for a node, or on their way to one.
         public var held: Int
+        /// Those of them that wait.
+        public var waiting: Int
         /// Stored by a second node, because the first could not say whether it had them.
         public var maybeDuplicate: Int
 
@@ -23,16 +25,18 @@ public struct JobSample: Sendable, Equatable {
         ///   - cancelled: Cancelled or destroyed while they waited.
         ///   - rejected: Wrong, as their node found.
         ///   - held: Waiting for a node, or on their way to one.
+        ///   - waiting: Those of them that wait.
         ///   - maybeDuplicate: Stored by a second node as well.
         public init(
             enqueued: Int = 0, stored: Int = 0, cancelled: Int = 0, rejected: Int = 0, held: Int = 0,
-            maybeDuplicate: Int = 0
+            waiting: Int = 0, maybeDuplicate: Int = 0
         ) {
             self.enqueued = enqueued
             self.stored = stored
             self.cancelled = cancelled
             self.rejected = rejected
             self.held = held
+            self.waiting = waiting
             self.maybeDuplicate = maybeDuplicate
         }
     }
@@ -87,6 +91,8 @@ public struct JobSample: Sendable, Equatable {
     public var jobs: [String: Job] = [:]
     /// Whether all jobs are in ``jobs``: a list has an end.
     public var isWhole = true
+    /// Whether only the distributors have answered, as when a node is stopped.
+    public var isPartial = false
 
     /// - Parameter time: When it was asked for.
     public init(time: WallTime) {
@@ -114,11 +120,20 @@ public struct ChaosLedger: Sendable {
     private var nodeFailures: [String: Int] = [:]
     private var countedFailures = 0
     private var inMemory: [String: Int] = [:]
-    /// Jobs that waited in a distributor when it died, and are nowhere unless their application enqueues them again.
-    private var waited: [String: Set<String>] = [:]
+    /// The lives of each distributor that are over.
+    private var lives: [String: [Life]] = [:]
     private var later: [String: WallTime] = [:]
     private var isWhole = true
     private var samples = 0
+
+    private struct Life {
+        /// Nil for one that ended before it could be asked.
+        var enqueued: Int?
+        /// Jobs that waited in it at its end.
+        var waiting: Int
+        /// Which they are, where that is known.
+        var jobs: Set<String>?
+    }
 
     /// Knows nothing yet.
     public init() {}
@@ -131,6 +146,11 @@ public struct ChaosLedger: Sendable {
     /// - Parameter sample: What the distributors say.
     public mutating func take(_ sample: JobSample) {
         samples += 1
+        guard !sample.isPartial else {
+            last?.distributors.merge(sample.distributors) { $1 }
+            last?.isPartial = true
+            return
+        }
         if before == nil {
             before = sample
             failedBefore = Set(sample.jobs.filter(\.value.hasFailed).keys)
@@ -156,10 +176,17 @@ public struct ChaosLedger: Sendable {
     /// - Parameter name: The instance.
     public mutating func died(_ name: String) {
         if let counts = last?.distributors[name] {
-            add(counts, since: bases[name] ?? JobSample.Distributor())
-            waited[name, default: []].formUnion((last?.jobs ?? [:]).filter { $0.value.waitsIn == name }.keys)
+            let base = bases[name] ?? JobSample.Distributor()
+            add(counts, since: base)
+            let jobs = (last?.jobs ?? [:]).filter { $0.value.waitsIn == name }
+            lives[name, default: []].append(
+                Life(
+                    enqueued: counts.enqueued - base.enqueued, waiting: counts.waiting,
+                    jobs: last?.isPartial == true ? nil : Set(jobs.keys)))
             bases[name] = JobSample.Distributor()
             last?.distributors[name] = nil
+        } else if before?.distributors[name] != nil {
+            lives[name, default: []].append(Life(enqueued: nil, waiting: 0, jobs: nil))
         }
         nodeFailures[name] = 0
         if let node = last?.nodes[name], node.isMemory, node.active > 0 {
@@ -188,6 +215,8 @@ public struct ChaosLedger: Sendable {
         public var failed: Int
         /// Nowhere any more.
         public var lost: Int
+        /// Those of them that their application can still enqueue again.
+        public var mayReturn: Int
         /// Stored by a second node as well.
         public var maybeDuplicate: Int
         /// How often the distributors were asked.
@@ -205,6 +234,7 @@ public struct ChaosLedger: Sendable {
         take(sample)
         var problems: [String] = []
         var missing = 0
+        var mayReturn = 0
         for (name, counts) in sample.distributors.sorted(by: { $0.key < $1.key }) {
             let base = bases[name] ?? JobSample.Distributor()
             let vanished = counts.missing(since: base)
@@ -213,13 +243,12 @@ public struct ChaosLedger: Sendable {
                 missing += vanished
             }
             add(counts, since: base)
-            // As many as were enqueued since may be those.
-            let gone =
-                (waited[name] ?? []).filter { sample.jobs[$0] == nil }.count - max(0, counts.enqueued - base.enqueued)
-            if sample.isWhole, gone > 0 {
+            let gone = waitedInVain(name, enqueued: counts.enqueued - base.enqueued, sample)
+            if gone > 0 {
                 problems.append(
                     "\(Words.count(gone, "job")) waited in \(name) when it died, and nobody has enqueued them again")
                 missing += gone
+                mayReturn += gone
             }
         }
         let vanished = isWhole ? later.filter { $0.value > sample.time && sample.jobs[$0.key] == nil } : [:]
@@ -240,12 +269,36 @@ public struct ChaosLedger: Sendable {
             sample.distributors.values.reduce(0) { $0 + $1.held } + sample.nodes.values.reduce(0) { $0 + $1.active }
         return Findings(
             enqueued: totals.enqueued, stored: totals.stored, left: left, failed: failed, lost: lost,
+            mayReturn: mayReturn,
             maybeDuplicate: totals.maybeDuplicate, samples: samples, problems: problems, gaps: gaps(sample))
+    }
+
+    /// At least so many that waited when a distributor died were never enqueued again: whatever was enqueued in later
+    /// lives may have been those.
+    ///
+    /// The same jobs can have waited in several lives, so that these are not added up.
+    private func waitedInVain(_ name: String, enqueued: Int, _ sample: JobSample) -> Int {
+        var later = enqueued
+        var most = 0
+        for life in (lives[name] ?? []).reversed() {
+            let waited = life.jobs.map { ids in ids.count { sample.jobs[$0] == nil } } ?? life.waiting
+            if sample.isWhole || life.jobs == nil { most = max(most, waited - later) }
+            // Anything can have been enqueued in one that nobody has asked.
+            guard let count = life.enqueued else { break }
+            later += count
+        }
+        return most
     }
 
     private func gaps(_ sample: JobSample) -> [String] {
         var gaps: [String] = []
         if !isWhole { gaps.append("there are more jobs than can be listed: those for a later time were only counted") }
+        for (name, lives) in lives.sorted(by: { $0.key < $1.key }) {
+            let unseen = lives.count { $0.enqueued == nil }
+            if unseen > 0 {
+                gaps.append("\(name) died before it could be asked, \(Words.count(unseen, "time"))")
+            }
+        }
         let away = knownNodes.subtracting(sample.nodes.keys).sorted()
         if !away.isEmpty { gaps.append("no distributor has a connection to \(away.joined(separator: ", "))") }
         let silent = Set(before?.distributors.keys.map { $0 } ?? []).subtracting(sample.distributors.keys).sorted()
