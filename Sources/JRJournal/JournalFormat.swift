@@ -1,3 +1,5 @@
+public import JRBase
+
 /// The constants of the journal's format; `docs/journal-format.md` has the whole layout.
 public enum JournalFormat {
     /// A reader refuses another major version; a higher minor one only adds records that may be skipped.
@@ -60,6 +62,12 @@ public struct JournalKey: Hashable, Sendable {
         self.high = high
         self.low = low
     }
+
+    /// See ``JRBase/FastHash``.
+    ///
+    /// - Parameter seed: of the dictionary or set.
+    @inlinable
+    public func _rawHashValue(seed: Int) -> Int { FastHash.hash(high, low, seed: seed) }
 
     /// The first 16 bytes of `bytes`; nil if there are fewer.
     public init?(_ bytes: ArraySlice<UInt8>) {

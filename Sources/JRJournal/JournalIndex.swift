@@ -63,10 +63,14 @@ struct JournalIndex: Sendable {
     /// Gives what was there before.
     @discardableResult
     mutating func set(_ key: JournalKey, _ place: Place?) -> Place? {
-        let before = places[key]
+        let before: Place?
+        if let place {
+            before = places.updateValue(place, forKey: key)
+            count(place, sign: 1)
+        } else {
+            before = places.removeValue(forKey: key)
+        }
         if let before { count(before, sign: -1) }
-        if let place { count(place, sign: 1) }
-        places[key] = place
         return before
     }
 
