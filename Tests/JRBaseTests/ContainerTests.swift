@@ -76,6 +76,22 @@ import Testing
         }
     }
 
+    @Test("an element is looked at and changed in its place, and one that is gone is not")
+    func inPlace() {
+        var map = SlotMap<[Int]>()
+        let handle = map.insert([1])
+        #expect(map.with(handle) { $0.count } == 1)
+        map.with(handle) { $0.append(2) }
+        #expect(map[handle] == [1, 2])
+        map.remove(handle)
+        let other = map.insert([3])
+        map.with(handle) { _ in Issue.record("a handle reached the next element of its place") }
+        for wrong in [Handle(index: -1, generation: 0), Handle(index: 9, generation: 0), Handle(bits: .max)] {
+            map.with(wrong) { _ in Issue.record("\(wrong) reached an element") }
+        }
+        #expect(map[other] == [3])
+    }
+
     @Test("an element that is set to nil is gone, and its place is used again")
     func setToNil() {
         var map = SlotMap<Int>()
@@ -108,6 +124,32 @@ import Testing
             sum += element
         }
         #expect(sum == 35)
+    }
+}
+
+@Suite struct FastHashTests {
+    @Test("equal numbers hash equally under one seed, and the seed, each number and their order count")
+    func counts() {
+        let hash = FastHash.hash(1, 2, seed: 3)
+        #expect(hash == FastHash.hash(1, 2, seed: 3))
+        for other in [
+            FastHash.hash(1, 2, seed: 4), FastHash.hash(1, 3, seed: 3), FastHash.hash(2, 2, seed: 3),
+            FastHash.hash(2, 1, seed: 3),
+        ] {
+            #expect(other != hash)
+        }
+    }
+
+    @Test("numbers in a row, and in steps of powers of two, spread over the buckets of a table", arguments: 0..<64)
+    func spreads(shift: Int) {
+        // As a table takes it: the low bits. 1,024 numbers into 1,024 buckets leave about 377 empty.
+        var buckets = Set<Int>()
+        for number in 0..<1_024 as Range<UInt64> {
+            buckets.insert(FastHash.hash(number << UInt64(shift), 7, seed: 0) & 1_023)
+            buckets.insert(FastHash.hash(7, number << UInt64(shift), seed: 0) & 1_023)
+        }
+        // Of a number that is shifted out of its word only the bits that are left differ.
+        #expect(buckets.count > min(500, (1 << max(0, 64 - shift)) / 2), "shift \(shift): \(buckets.count)")
     }
 }
 

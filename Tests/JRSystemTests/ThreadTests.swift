@@ -37,5 +37,7 @@ struct ThreadTests {
         #expect(SystemRandom.bytes(16).count == 16)
         #expect(SystemRandom.bytes(0).isEmpty)
         #expect(SystemRandom.seed() != SystemRandom.seed())
+        // More than are asked of the kernel at once.
+        #expect(Set((0..<1_000).map { _ in SystemRandom.number() }).count == 1_000)
     }
 }
