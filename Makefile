@@ -1,6 +1,8 @@
 # `make` prints what there is.
 PREFIX ?= /usr/local
 PROGRAMS = jr jr-node jr-distributor jr-supervisor
+# Started by jr-supervisor only, which looks for it beside itself.
+HELPERS = jr-exec
 SOURCES = Package.swift $(wildcard Sources Tests Examples)
 
 .PHONY: help build release test lint format check docs clean install uninstall
@@ -51,7 +53,7 @@ COMPLETIONS = $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $
 install:
 	@test -x $(BUILT)/jr || { echo "There is nothing to install: run 'make release' first."; exit 66; }
 	install -d $(BIN) $(SHARE)/man/man1 $(COMPLETIONS) $(LIBRARY)/Modules/CJRLinux
-	install -m 755 $(PROGRAMS:%=$(BUILT)/%) $(BIN)
+	install -m 755 $(PROGRAMS:%=$(BUILT)/%) $(HELPERS:%=$(BUILT)/%) $(BIN)
 	install -m 644 $(BUILT)/Modules/J*.swiftmodule $(LIBRARY)/Modules
 	install -m 644 Sources/CJRLinux/include/cjrlinux.h $(LIBRARY)/Modules/CJRLinux
 	echo 'module CJRLinux { header "cjrlinux.h" export * }' > $(LIBRARY)/Modules/CJRLinux/module.modulemap
@@ -64,6 +66,6 @@ install:
 
 uninstall:
 	rm -rf $(LIBRARY)
-	rm -f $(PROGRAMS:%=$(BIN)/%) $(PROGRAMS:%=$(SHARE)/man/man1/%.1)
+	rm -f $(PROGRAMS:%=$(BIN)/%) $(HELPERS:%=$(BIN)/%) $(PROGRAMS:%=$(SHARE)/man/man1/%.1)
 	rm -f $(PROGRAMS:%=$(SHARE)/bash-completion/completions/%) $(PROGRAMS:%=$(SHARE)/zsh/site-functions/_%)
 	rm -f $(PROGRAMS:%=$(SHARE)/fish/vendor_completions.d/%.fish)

@@ -67,6 +67,10 @@ let programs: [Target] = [
     program(
         "jr-supervisor",
         ["JRSupervisor", "JRSupervision", "JRCommandLine", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
+    // In C, and linked with no library that has to be loaded: it comes before every foreign program, and the supervisor
+    // waits for it.
+    .executableTarget(
+        name: "jr-exec", linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
 ]
 
 let testTargets: [Target] = [
@@ -104,6 +108,7 @@ let package = Package(
         .executable(name: "jr-node", targets: ["jr-node"]),
         .executable(name: "jr-distributor", targets: ["jr-distributor"]),
         .executable(name: "jr-supervisor", targets: ["jr-supervisor"]),
+        .executable(name: "jr-exec", targets: ["jr-exec"]),
     ],
     targets: pure + shells + programs + testTargets
 )

@@ -21,6 +21,15 @@ enum Executables {
         return .failure(Missing(reason: "there is no command '\(program)' in PATH"))
     }
 
+    /// Where `jr-exec` is, through which a foreign program is started that is to die with this one; nil where it is
+    /// missing.
+    ///
+    /// - Parameter directory: That of this program's own executable.
+    static func trampoline(in directory: String) -> String? {
+        let path = directory + "/jr-exec"
+        return Files.canExecute(path) ? path : nil
+    }
+
     struct Missing: Error {
         var reason: String
     }

@@ -62,7 +62,8 @@ extension Supervisor {
         slot.launch = launch
         let request = SpawnRequest(
             executable: executable, arguments: instance.arguments, environment: environment,
-            workingDirectory: instance.workingDirectory, descriptors: descriptors, newProcessGroup: true)
+            workingDirectory: instance.workingDirectory, descriptors: descriptors, newProcessGroup: true,
+            deathTrampoline: isOurs ? nil : trampoline())
         // Everything that can fail comes before the process is there.
         slot.ready = nil
         slot.forgetWhatWasSaid()
@@ -81,6 +82,20 @@ extension Supervisor {
             slot.ready?.close()
             throw error
         }
+    }
+
+    /// What a foreign program is started through: it knows no life line, and the kernel kills it when the thread that
+    /// started it dies. That is the loop's, in `jr-supervisor` the main thread, which lives as long as the process.
+    private func trampoline() -> String? {
+        let directory = plan.surroundings.programDirectory
+        if let path = Executables.trampoline(in: directory) { return path }
+        if !hasMissedTrampoline {
+            hasMissedTrampoline = true
+            note(
+                "there is no \(directory)/jr-exec, which belongs beside jr-supervisor: if the supervisor is killed, "
+                    + "programs of the cluster run on until the next up")
+        }
+        return nil
     }
 
     private func read(_ descriptor: consuming Descriptor, _ stream: LogStream, _ position: Int, _ incarnation: Int) {

@@ -52,6 +52,8 @@ public final class Supervisor {
     private var isTelling = false
     var isStateDirty = false
     var hasURL = false
+    /// Whether it was said that `jr-exec` is missing.
+    var hasMissedTrampoline = false
     private var control: ControlServer?
     var operations: [Operation] = []
     var waits: [Waiting] = []

@@ -17,10 +17,24 @@ public struct SpawnRequest: Sendable {
     public var descriptors: [(child: Int32, parent: Int32)]
     /// Whether the child leads a process group of its own, whose id is its pid.
     public var newProcessGroup: Bool
+    /// Where `jr-exec` is, for a child that the kernel is to kill when this program dies; nil for one that goes on.
+    ///
+    /// What counts is the thread that spawns: the child dies with *it*. A child of the child is not meant, and a
+    /// program that changes its user when it is executed (set-user-ID, file capabilities) is let off by the kernel.
+    public var deathTrampoline: String?
 
+    /// - Parameters:
+    ///   - executable: The file to run.
+    ///   - arguments: `argv`.
+    ///   - environment: `NAME=VALUE` entries.
+    ///   - workingDirectory: nil for this program's.
+    ///   - descriptors: What is granted.
+    ///   - newProcessGroup: Whether it leads a group.
+    ///   - deathTrampoline: The path of `jr-exec`, for a child that dies with this program.
     public init(
         executable: String, arguments: [String], environment: [String] = [], workingDirectory: String? = nil,
-        descriptors: [(child: Int32, parent: Int32)] = [], newProcessGroup: Bool = false
+        descriptors: [(child: Int32, parent: Int32)] = [], newProcessGroup: Bool = false,
+        deathTrampoline: String? = nil
     ) {
         self.executable = executable
         self.arguments = arguments
@@ -28,6 +42,7 @@ public struct SpawnRequest: Sendable {
         self.workingDirectory = workingDirectory
         self.descriptors = descriptors
         self.newProcessGroup = newProcessGroup
+        self.deathTrampoline = deathTrampoline
     }
 }
 
@@ -59,6 +74,8 @@ public enum ExitStatus: Sendable, Hashable, CustomStringConvertible {
 public enum Processes {
     /// How long a program that is still open for writing somewhere is tried again.
     private static let busyTime = Interval.seconds(Int64(1))
+    /// How long the answer of `jr-exec` is waited for, in milliseconds.
+    private static let longestExec: Int32 = 5_000
 
     /// Starts a child and returns its pid, which stays the child's until it is reaped.
     ///
@@ -70,9 +87,12 @@ public enum Processes {
         let deadline = SystemClock.instant() + busyTime
         var pause: UInt32 = 5_000
         while true {
-            let result = spawnOnce(request)
-            if result >= 0 { return result }
-            guard result == -ETXTBSY, SystemClock.instant() < deadline else { throw reason(result, request) }
+            do throws(SystemError) {
+                if let trampoline = request.deathTrampoline { return try spawn(request, through: trampoline) }
+                return try spawnOnce(request)
+            } catch {
+                guard error.code == ETXTBSY, SystemClock.instant() < deadline else { throw error }
+            }
             usleep(pause)
             pause = min(pause * 2, 100_000)
         }
@@ -188,13 +208,38 @@ public enum Processes {
         return failure(result, "posix_spawn", request.executable)
     }
 
-    private static func spawnOnce(_ request: SpawnRequest) -> Int32 {
+    private static func spawnOnce(_ request: SpawnRequest) throws(SystemError) -> Int32 {
         let arguments = CStrings(request.arguments)
         let environment = CStrings(request.environment)
-        return jr_spawn(
+        let result = jr_spawn(
             request.executable, arguments.pointers, environment.pointers, request.workingDirectory,
             request.descriptors.map(\.child), request.descriptors.map(\.parent), request.descriptors.count,
             request.newProcessGroup ? 1 : 0)
+        guard result >= 0 else { throw reason(result, request) }
+        return result
+    }
+
+    /// Starts `jr-exec`, which becomes the program, and waits until it has: an error of its `exec` is thrown here.
+    private static func spawn(_ request: SpawnRequest, through trampoline: String) throws(SystemError) -> Int32 {
+        let ends = try Pipe(nonBlocking: false).takeEnds()
+        let answer = Descriptor(owning: ends.read)
+        let answering = Descriptor(owning: ends.write)
+        let number = request.descriptors.reduce(2) { max($0, $1.child) } + 1
+        var first = request
+        first.executable = trampoline
+        first.arguments =
+            [trampoline, "\(SystemProgram.pid)", "\(number)", "--", request.executable] + request.arguments
+        first.descriptors.append((number, answering.raw))
+        let pid = try spawnOnce(first)
+        _ = consume answering
+        // One that somebody stops on the way, or whose file does not come, must not hold up this program for ever: it
+        // counts as started, and what becomes of it is seen by its end.
+        guard (try? IO.waitReadable(answer.raw, timeout: longestExec)) == true else { return pid }
+        var code: Int32 = 0
+        let told = withUnsafeMutableBytes(of: &code) { IO.read(answer.raw, into: $0) }
+        guard case .moved(MemoryLayout<Int32>.size) = told else { return pid }
+        _ = try wait(pid: pid)
+        throw reason(-code, request)
     }
 }
 

@@ -108,6 +108,17 @@ final class Running {
         throw Stage.Missing(parts: parts, seen: seen)
     }
 
+    /// Reads until a line with each of these texts has come, in any order.
+    func lines(_ texts: String...) throws -> [String] {
+        var (found, seen): ([String: String], [String]) = ([:], [])
+        while found.count < texts.count, let line = console.next(by: SystemClock.instant() + Stage.patience) {
+            seen.append(line)
+            for text in texts where line.contains(text) { found[text] = line }
+        }
+        guard found.count == texts.count else { throw Stage.Missing(parts: texts, seen: seen) }
+        return texts.compactMap { found[$0] }
+    }
+
     func signal(_ number: Int32) throws { try Processes.signal(pid: pid, number) }
 
     func wait() throws -> Int32 {
@@ -277,32 +288,53 @@ extension ShellTests {
             #expect(Leftover.find(runtime: folder.runtime, record: nil) == [])
         }
 
-        @Test("after kill -9 of the supervisor its nodes leave by themselves, and the next one starts without a hand")
+        @Test(
+            "after kill -9 of the supervisor its nodes leave, its programs are killed, and the next one ends what these left"
+        )
         func killed() throws {
             let folder = try folder(
                 """
                 {
                   "distributors": { "main": { "listen": "127.0.0.1:0", "command": ["./node"] } },
                   "nodes": { "worker": { "count": 2, "command": ["./node"] } },
-                  "programs": { "stays": { "command": ["sleep", "60"] } }
+                  "programs": { "goes": { "command": ["sleep", "60"] },
+                                "stays": { "command": ["sh", "-c", "sleep 60 & echo here $!; wait"] } }
                 }
                 """)
             let first = try folder.up()
-            let pid = try Stage.pid(in: try first.line("\"instance\":\"worker.1\"", "\"to\":\"ready\""))
-            let stays = try #require(folder.runtime.readState()?.instances.first { $0.name == "stays.1" }?.pid)
-            let watched = try Processes.open(pid: pid)
+            let stray = try number(after: "here ", in: try first.lines("here ", "all ready")[0])
+            let record = try #require(folder.runtime.readState())
+            // By kind: what leaves by itself, what is killed as the only one of its group, and what leaves somebody.
+            let watched = try ["worker.1", "goes.1", "stays.1"].map { name in
+                let pid = try #require(record.instances.first { $0.name == name }?.pid)
+                return Watched(name, try Processes.open(pid: pid))
+            }
             try first.signal(Signals.kill)
             #expect(try first.wait() == 137)
-            #expect(
-                try IO.waitReadable(watched.raw, timeout: 20_000), "the end of its life line tells the node to leave")
+            for one in watched { #expect(try IO.waitReadable(one.descriptor.raw, timeout: 20_000), "\(one.name)") }
+            #expect(isAlive(stray), "the kernel is asked for a process, and not for its children")
             let second = try folder.up()
-            // The program has no life line: it is still there, and must not run twice.
-            #expect(try second.line("an earlier supervisor left").contains("stays.1 (pid \(stays))"))
+            #expect(try second.line("an earlier supervisor left").contains("1 process: stays.1 (pid \(stray))"))
             let line = try second.line("\"instance\":\"worker.1\"", "\"to\":\"ready\"")
             #expect(!line.contains("\"incarnation\":1,") && !line.contains("\"incarnation\":2,"))
-            #expect(!isAlive(stays))
+            #expect(!isAlive(stray))
             try second.signal(Signals.terminate)
             #expect([0, 143].contains(try second.wait()))
+        }
+
+        private final class Watched {
+            let name: String
+            let descriptor: Descriptor
+
+            init(_ name: String, _ descriptor: consuming Descriptor) {
+                self.name = name
+                self.descriptor = descriptor
+            }
+        }
+
+        private func number(after text: String, in line: String) throws -> Int32 {
+            let digits = try #require(line.range(of: text)).upperBound
+            return try #require(Int32(line[digits...].prefix { $0.isNumber }))
         }
 
         @Test(
@@ -330,9 +362,7 @@ extension ShellTests {
                 #"{ "programs": { "daemon": { "command": ["./daemon"], "restart": "never" } } }"#,
                 ["daemon": "#!/bin/sh\n(setsid sleep 60 & echo \"child $!\")\nexit 0\n"])
             let running = try folder.up()
-            let line = try running.line("child ")
-            let digits = try #require(line.range(of: "child ")).upperBound
-            let child = try #require(Int32(line[digits...].prefix { $0.isNumber }))
+            let child = try number(after: "child ", in: try running.line("child "))
             #expect(try running.wait() == 0)
             #expect(!isAlive(child))
         }

@@ -16,6 +16,7 @@ enum ShellTests {}
 final class Stage {
     let directory: String
     private let manifest: String
+    private let programs: String?
     private var reactor: Reactor?
     private let console: LineReader
     private let consoleWriteEnd: Int32
@@ -27,9 +28,13 @@ final class Stage {
     /// - Parameters:
     ///   - files: Scripts by name, made executable.
     ///   - blocksConsole: Fills the console before anything starts, so that no line gets through.
-    init(_ manifest: String, files: [String: String] = [:], blocksConsole: Bool = false) throws {
+    ///   - programs: Where the supervisor thinks its programs are; nil is where they are.
+    init(
+        _ manifest: String, files: [String: String] = [:], blocksConsole: Bool = false, programs: String? = nil
+    ) throws {
         directory = try Files.realPath(try Files.makeTemporaryDirectory(prefix: "jr-supervisor-test"))
         self.manifest = manifest
+        self.programs = programs
         for (name, text) in files {
             try Files.write("\(directory)/\(name)", Array(("#!/bin/sh\n" + text).utf8), mode: 0o700)
         }
@@ -62,10 +67,12 @@ final class Stage {
     var plan: Plan {
         let reading = ManifestReader.read(Array(manifest.utf8))
         #expect(reading.problems.map(\.message) == [])
+        // Where the programs are built as well: foreign ones start as they do under the real supervisor.
+        let built = (try? Files.currentExecutable()).map { Files.parent(of: $0) }
         return Plan(
             reading.manifest,
             Plan.Surroundings(
-                manifestDirectory: directory, runtimeDirectory: runtime.path, programDirectory: "/nowhere",
+                manifestDirectory: directory, runtimeDirectory: runtime.path, programDirectory: programs ?? built ?? "",
                 environment: SystemProgram.environment))
     }
 

@@ -139,6 +139,23 @@ extension ShellTests {
             try stage.state("worker.1", .backingOff, "exit 3")
         }
 
+        @Test("a program that cannot be executed fails at once with the reason, and the missing jr-exec is told once")
+        func notExecutable() throws {
+            let entries = "\"bad\": { \"command\": [\"./bad\"] }, \"worse\": { \"command\": [\"./bad\"] }"
+            for place in [nil, "/nowhere"] as [String?] {
+                let stage = try Stage(programs(entries), programs: place)
+                try Files.write(stage.directory + "/bad", Array("garbage".utf8), mode: 0o700)
+                try stage.up()
+                let reason = "posix_spawn \(stage.directory)/bad: Exec format error (ENOEXEC)"
+                try stage.state("bad.1", .failed, reason)
+                try stage.state("worse.1", .failed, reason)
+                #expect(stage.waitForEnd() == 69)
+                let log = String(decoding: try Files.read(stage.runtime.supervisorLog, limit: 1 << 20), as: UTF8.self)
+                let missing = log.split(separator: "\n").count { $0.contains("there is no /nowhere/jr-exec") }
+                #expect(missing == (place == nil ? 0 : 1), "\(log)")
+            }
+        }
+
         @Test("what ignores TERM is killed after its grace, with everything in its group, and all of a rank together")
         func stubborn() throws {
             let stage = try Stage(

@@ -60,7 +60,7 @@ final class RunningProgram {
                 executable: words[0], arguments: words, environment: environment.map { "\($0.key)=\($0.value)" },
                 workingDirectory: folder.path,
                 descriptors: [(0, null.raw), (1, output.raw), (2, errors.raw)]))
-        // One that waits for what never comes must not hold up the tests for ever.
+        // A program that waits for what never comes must not hold up the tests for ever.
         try Threads.start(name: "watchdog") { [hasEnded, pid] in
             let ended = hasEnded.wait(timeout: .seconds(Int64(180))) { $0 ? true : nil }
             if ended == nil { try? Processes.signal(pid: pid, Signals.kill) }
