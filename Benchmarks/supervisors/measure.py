@@ -128,9 +128,9 @@ class Running:
         os.close(self.notes)
         shutil.rmtree(self.folder)
 
-    def said(self, what, seconds, ended=()):
-        """The next note of that kind: the process and the time."""
-        limit = now() + int(seconds * 1e9)
+    def said(self, what, seconds, ended=(), since=None):
+        """The next note of that kind, at most so many seconds from now or that time: the process and the time."""
+        limit = (since or now()) + int(seconds * 1e9)
         while True:
             while b"\n" in self.unread:
                 line, self.unread = self.unread.split(b"\n", 1)
@@ -158,7 +158,7 @@ class Running:
         """The children, and the time until the last of them had started."""
         started = {}
         while len(started) < self.case.count:
-            pid, when = self.said("start", seconds - (now() - self.began) / 1e9)
+            pid, when = self.said("start", seconds, since=self.began)
             started[pid] = when
         return list(started), max(started.values()) - self.began
 

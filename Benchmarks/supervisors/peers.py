@@ -172,7 +172,8 @@ class S6(Scanned):
     logger = "s6-log n1000 s268435455 t"
 
     def scan(self, folder):
-        return ["s6-svscan", folder]
+        # It takes 500 unless it is told.
+        return ["s6-svscan", "-c", "2000", folder]
 
     def prepare(self, case, service):
         if case.tuned:

@@ -144,7 +144,7 @@ def rests():
             shown_count(median(peer, "rest", "processes")), shown(median(peer, "rest", "rss"), 1e6),
             *both(peer, "rest", "pss", 1e6), shown(median(peer, "rest", "wakings")),
         ]) for peer in ranked("rest", "pss")],
-        "All processes of the supervisor, and no child.")
+        "All processes that are no child.")
 
 
 def shown_count(value):
