@@ -19,8 +19,11 @@ struct SpaceTests {
 
     /// Three times what is live and 128 MiB is promised with segments of 32 MiB. Where not everything is tried,
     /// everything is a 64th of that.
-    static let sizes = TestSize.isFull ? SegmentSizes.usual : SegmentSizes(first: 64 << 10, longest: 512 << 10)
-    static let policy = TestSize.isFull ? CompactionPolicy.usual : CompactionPolicy(slack: 512 << 10)
+    static let sizes = TestSize.isFull ? SegmentSizes.usual : smallSizes
+    static let policy = TestSize.isFull ? CompactionPolicy.usual : smallPolicy
+    /// For tests in which a few MiB must be enough for space to be given back.
+    static let smallSizes = SegmentSizes(first: 64 << 10, longest: 512 << 10)
+    static let smallPolicy = CompactionPolicy(slack: 512 << 10)
     static let allowed = TestSize.isFull ? 128 << 20 : 2 << 20
 
     private func open() throws -> JournalStore {
@@ -145,9 +148,7 @@ struct SpaceTests {
 
     @Test("a damaged old segment is kept, and said to be damaged, while the store goes on")
     func damaged() throws {
-        let sizes = SegmentSizes(first: 64 << 10, longest: 512 << 10)
-        let policy = CompactionPolicy(slack: 512 << 10)
-        let store = try openStore(path, sync: .never, sizes: sizes, policy: policy).store
+        let store = try openStore(path, sync: .never, sizes: Self.smallSizes, policy: Self.smallPolicy).store
         try store.commit([.put(job(100_000))])
         let oldest = path + "/" + JournalFormat.segmentName(1)
         let file = try Files.open(oldest, .readWrite)
@@ -167,7 +168,7 @@ struct SpaceTests {
     func told() async throws {
         let path = path
         let driver = try await StorageDriver {
-            JournalStorage(StoreDirectory(path), sync: .never, sizes: Self.sizes, policy: Self.policy)
+            JournalStorage(StoreDirectory(path), sync: .never, sizes: Self.smallSizes, policy: Self.smallPolicy)
         }
         defer { driver.stop() }
         _ = try await driver.open().get()
