@@ -3,9 +3,9 @@ public import JRSystem
 
 /// The event loop, seen from its own thread. Not `Sendable`: the compiler keeps it there.
 ///
-/// A turn: wait; read, accept, exits and signals; work of other threads; jobs of tasks and actors; due timers; what was
-/// put off with ``soon(_:)``; the hooks of ``atEndOfTurn(_:)``; write what connections have gathered. An idle loop
-/// makes no system call at all.
+/// A turn: wait; read, accept, exits and signals; work of other threads; due timers; then in a few rounds, as long as
+/// there is any, jobs of tasks and actors, what was put off with ``soon(_:)``, and the hooks of ``atEndOfTurn(_:)``; at
+/// last write what connections have gathered. An idle loop makes no system call at all.
 public final class Loop {
     /// The reactor whose thread runs this loop: the way in for other threads.
     public let reactor: Reactor
@@ -42,6 +42,10 @@ public final class Loop {
     /// Jobs of tasks and actors run in one turn, so that two that call each other for ever do not keep the loop from
     /// its sockets.
     private static let jobsPerTurn = 1_024
+    /// What follows at once from what has come leaves in the same write, if it takes no more rounds than these, and no
+    /// further one is begun after this time: sockets wait meanwhile.
+    private static let roundsPerTurn = 8
+    private static let timeForRounds = Interval.microseconds(Int64(500))
     private static let spareBufferCount = 16
     private static let spareBufferBytes = 256 * 1024
 
@@ -95,13 +99,13 @@ public final class Loop {
 
     // MARK: Later in the turn
 
-    /// Calls `body` later in this turn, or, from a call of this kind, in the next one, which then does not wait: the
-    /// way to go on with long work while others get their share.
+    /// Calls `body` later in this turn, or, where that has taken long already, in the next one, which then does not
+    /// wait: the way to go on with long work while others get their share.
     public func soon(_ body: @escaping (Loop) -> Void) {
         putOff.append(body)
     }
 
-    /// Calls `body` once, after all that this turn reads and runs, and before connections are written.
+    /// Calls `body` once, after all that this turn has read and run by then, and before connections are written.
     public func atEndOfTurn(_ body: @escaping (Loop) -> Void) {
         hooks.append(body)
     }
@@ -215,10 +219,8 @@ public final class Loop {
         refreshNow()
         for index in 0..<count { dispatch(poller.event(index)) }
         takeInbox()
-        runJobs()
         fireTimers()
-        runPutOff()
-        runHooks()
+        runRounds()
         flush()
         deliverClosed()
     }
@@ -264,6 +266,17 @@ public final class Loop {
         for job in arrivedJobs { jobs.append(job) }
         arrivedTasks.removeAll(keepingCapacity: true)
         arrivedJobs.removeAll(keepingCapacity: true)
+    }
+
+    private func runRounds() {
+        let start = now.instant
+        for _ in 0..<Self.roundsPerTurn {
+            runJobs()
+            runPutOff()
+            runHooks()
+            guard !jobs.isEmpty || !putOff.isEmpty || !hooks.isEmpty else { return }
+            if reactor.now.instant - start > Self.timeForRounds { return }
+        }
     }
 
     private func runJobs() {
