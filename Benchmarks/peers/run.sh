@@ -3,13 +3,14 @@
 #
 #     Benchmarks/peers/run.sh [--quick] [--rounds COUNT] [--output FILE] [PEER...]
 #
-# PEER is redis, beanstalkd, gearman, sidekiq, dramatiq, huey or celery; without any, all. Prints the table in Markdown,
-# and writes it to FILE; without FILE and --quick and with all peers, to Benchmarks/peers/results.md. --quick makes one
-# round with a tenth of the jobs, which only shows that everything works. JR names another `jr` than the release build.
+# PEER is bare, redis, beanstalkd, gearman, sidekiq, dramatiq, huey or celery; without any, all. Prints the table in
+# Markdown, and writes it to FILE; without FILE and --quick and with all peers, to Benchmarks/peers/results.md. --quick
+# makes one round with a tenth of the jobs, which only shows that everything works. JR names another `jr` than the
+# release build.
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-all=(redis gearman beanstalkd sidekiq dramatiq huey celery)
+all=(bare redis gearman beanstalkd sidekiq dramatiq huey celery)
 peers=() rounds=5 quick='' output=''
 
 wrong() {

@@ -82,7 +82,7 @@ enum Bench {
         var plan = BenchPlan(
             mode: mode, jobs: try number("jobs", 1...10_000_000, usual),
             storage: command.value("storage") ?? (mode == .recovery ? "journal" : "memory"),
-            sync: command.value("sync") ?? "always", nodes: try number("nodes", 1...64, 1),
+            sync: command.value("sync") ?? "always", nodes: try number("nodes", 1...256, 1),
             argumentBytes: try number("args", 0...1 << 20, 100), window: try number("window", 1...1_000_000, 1_000),
             redis: command.value("redis-url"))
         if mode == .latency { plan.window = 1 }
