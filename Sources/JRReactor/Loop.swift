@@ -24,6 +24,9 @@ public final class Loop {
     private var firingUntil: Instant?
     private var putOff = Ring<(Loop) -> Void>()
     private var hooks: [(Loop) -> Void] = []
+    /// Empty between turns, and kept for their memory.
+    private var spareHooks: [(Loop) -> Void] = []
+    private var spareDirty: [Connection] = []
     private var jobs = Ring<UnownedJob>()
     private var dirty: [Connection] = []
     private var closed: [(connection: Connection, reason: CloseReason)] = []
@@ -317,16 +320,16 @@ public final class Loop {
 
     private func runHooks() {
         guard !hooks.isEmpty else { return }
-        let batch = hooks
-        hooks = []
-        for hook in batch { hook(self) }
+        swap(&hooks, &spareHooks)
+        for hook in spareHooks { hook(self) }
+        spareHooks.removeAll(keepingCapacity: true)
     }
 
     private func flush() {
         guard !dirty.isEmpty else { return }
-        let batch = dirty
-        dirty = []
-        for connection in batch { connection.flush() }
+        swap(&dirty, &spareDirty)
+        for connection in spareDirty { connection.flush() }
+        spareDirty.removeAll(keepingCapacity: true)
     }
 
     private func deliverClosed() {

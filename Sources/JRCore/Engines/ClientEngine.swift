@@ -145,8 +145,10 @@ public struct ClientEngine: Sendable {
     /// - Parameter actions: an empty array, whose memory the engine fills next.
     public mutating func takeActions(into actions: inout [LinkAction]) {
         if let link, !received.isEmpty {
-            self.actions.append(.send(link, .outcomesReceived(received)))
+            let keys = received
+            self.actions.append(.send(link, .outcomesReceived(keys)))
             received = []
+            received.reserveCapacity(keys.count)
         }
         swap(&actions, &self.actions)
     }

@@ -73,6 +73,8 @@ public struct DistributorEngine: Sendable {
     private var actions: [LinkAction] = []
     /// Receipts of this turn, sent as one message each at its end.
     private var receipts: [Receipt] = []
+    /// How many ids the last receipt had: so many the next one may have.
+    private var receiptRoom = 0
 
     private struct Receipt {
         let client: JobID
@@ -388,13 +390,20 @@ public struct DistributorEngine: Sendable {
     }
 
     private mutating func acknowledge(_ keys: [OutcomeKey]) {
-        var byNode: [LinkID: [OutcomeKey]] = [:]
+        // Of few nodes, and most of the first.
+        var byNode: [(node: LinkID, keys: [OutcomeKey])] = []
+        func add(_ key: OutcomeKey, of node: LinkID) {
+            if let place = byNode.firstIndex(where: { $0.node == node }) { return byNode[place].keys.append(key) }
+            byNode.append((node, []))
+            byNode[byNode.count - 1].keys.reserveCapacity(byNode.count == 1 ? keys.count : 1)
+            byNode[byNode.count - 1].keys.append(key)
+        }
         for key in keys {
             guard let source = outcomeSources.removeValue(forKey: key) else { continue }
-            byNode[source.node, default: []].append(key)
-            for node in source.others { byNode[node, default: []].append(key) }
+            add(key, of: source.node)
+            for node in source.others { add(key, of: node) }
         }
-        for (node, keys) in byNode.sorted(by: { $0.key < $1.key }) { send(node, .outcomesReceived(keys)) }
+        for (node, keys) in byNode.sorted(by: { $0.node < $1.node }) { send(node, .outcomesReceived(keys)) }
     }
 
     /// The answer has the number 0 too, and names the application. Until it comes, what the node tells for this
@@ -431,8 +440,10 @@ public struct DistributorEngine: Sendable {
             else { continue }
             return receipts[place].ids.append(request.id)
         }
-        receipts.append(
-            Receipt(client: request.client, level: level, node: node, route: route, ids: [request.id]))
+        var receipt = Receipt(client: request.client, level: level, node: node, route: route)
+        receipt.ids.reserveCapacity(receiptRoom)
+        receipt.ids.append(request.id)
+        receipts.append(receipt)
     }
 
     mutating func flushReceipts() {
@@ -441,6 +452,7 @@ public struct DistributorEngine: Sendable {
             guard let client = clients[receipt.client] else { continue }
             let text = receipt.route >= 0 ? router.reasonToWait(receipt.route) : ""
             send(client, .receipt(ids: receipt.ids, level: receipt.level, node: receipt.node, text: text))
+            receiptRoom = receipt.ids.count
         }
         receipts.removeAll(keepingCapacity: true)
     }

@@ -180,9 +180,12 @@ extension NodeEngine {
     ) {
         // The last outcome is told to whoever wants any: an application may let go of what it keeps for the job.
         let node = settings.name
+        var spare = spareOutcomes.popLast() ?? []
+        defer { if spare.capacity > 0 { spareOutcomes.append(spare) } }
         let reported: Int?? = jobs.with(handle) { job in
             let feedback = job.record.request.feedback
             guard feedback.contains(wanted) || (isFinal && !feedback.isEmpty) else { return nil }
+            if job.record.outcomes.capacity == 0 { swap(&job.record.outcomes, &spare) }
             let run = job.record.report(ending, arguments: arguments, error: error, node: node, isFinal: isFinal)
             // A periodic job whose application is away keeps the latest few, and not more than fit a record.
             if run > 1 { job.record.dropOldOutcomes(most: Self.mostOutcomes) }

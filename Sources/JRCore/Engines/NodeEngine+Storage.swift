@@ -16,9 +16,10 @@ extension NodeEngine {
         guard commitUnderWay == nil, storageRetry == nil else { return nil }
         if dirty.isEmpty {
             if afterCommit.isEmpty { return nil }
-            var after: [AfterCommit] = []
+            var after = takeSpare()
             swap(&after, &afterCommit)
             for action in after { perform(action, at: now) }
+            giveBack(&after)
             return nil
         }
         var changes: [StorageChange] = []
@@ -32,15 +33,32 @@ extension NodeEngine {
         }
         nextBatch += 1
         commitUnderWay = (nextBatch, dirty, afterCommit)
-        dirty = []
-        afterCommit = []
+        dirty = spareDirty
+        spareDirty = []
+        afterCommit = takeSpare()
         return StorageBatch(number: nextBatch, changes: changes)
     }
 
     public mutating func committed(_ number: Int, at now: Now) {
-        guard let batch = commitUnderWay, batch.number == number else { return }
+        guard var batch = commitUnderWay, batch.number == number else { return }
         commitUnderWay = nil
         for action in batch.after { perform(action, at: now) }
+        giveBack(&batch.after)
+        batch.changed.removeAll(keepingCapacity: batch.changed.capacity <= Self.mostSpare)
+        swap(&batch.changed, &spareDirty)
+    }
+
+    private static var mostSpare: Int { 4_096 }
+
+    private mutating func takeSpare() -> [AfterCommit] {
+        var spare: [AfterCommit] = []
+        swap(&spare, &spareAfterCommit)
+        return spare
+    }
+
+    private mutating func giveBack(_ actions: inout [AfterCommit]) {
+        actions.removeAll(keepingCapacity: actions.capacity <= Self.mostSpare)
+        swap(&actions, &spareAfterCommit)
     }
 
     /// Storage had no room, or could not be reached: new jobs of the batch are refused, all other changes tried again
@@ -135,6 +153,7 @@ extension NodeEngine {
             guard case .removing? = phase(of: handle), let job = jobs.remove(handle) else { return }
             handles[job.record.id] = nil
             finished.insert(job.record.id, node: job.record.status.rawValue)
+            keepSpare(job.record.outcomes)
         case .reply(let number, let result, let link):
             guard windows.isOpen(link) else { return }
             switch result {
@@ -146,6 +165,12 @@ extension NodeEngine {
         case .tookOver(let handle):
             // It may have been cancelled meanwhile.
             if case .storing? = phase(of: handle) { start(handle, at: now) }
+        }
+    }
+
+    private mutating func keepSpare(_ outcomes: [JobOutcome]) {
+        if outcomes.capacity > 0, outcomes.isEmpty, spareOutcomes.count < Self.mostSpare {
+            spareOutcomes.append(outcomes)
         }
     }
 
@@ -162,6 +187,7 @@ extension NodeEngine {
         guard !storedIDs.ids.isEmpty else { return }
         let (link, ids) = storedIDs
         storedIDs.ids = []
+        storedIDs.ids.reserveCapacity(ids.count)
         actions.append(.send(link, .stored(ids)))
     }
 

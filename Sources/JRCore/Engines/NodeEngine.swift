@@ -123,6 +123,10 @@ public struct NodeEngine: Sendable {
     var dirty: [Handle] = []
     var afterCommit: [AfterCommit] = []
     var commitUnderWay: (number: Int, changed: [Handle], after: [AfterCommit])?
+    /// Emptied arrays of batches and of jobs that are gone, kept for their memory.
+    var spareDirty: [Handle] = []
+    var spareAfterCommit: [AfterCommit] = []
+    var spareOutcomes: [[JobOutcome]] = []
     var nextBatch = 0
     /// Set after storage took no batch: when to try again.
     var storageRetry: Instant?

@@ -14,7 +14,7 @@ public import JRWire
 /// nothing is lost and nothing made twice. Safe to use from any thread.
 public final class JobClient: JobQueue, Sendable {
     private let reactor: Reactor
-    private let shell = ShellHolder<ClientShell>()
+    private let inbox = ClientInbox()
     private let connection = Promise<Result<Void, JobReactorError>>()
 
     /// Connects, now and again for ever.
@@ -59,7 +59,7 @@ public final class JobClient: JobQueue, Sendable {
         _ connect: @escaping @Sendable (ClientShell, Loop) -> Void
     ) {
         let connection = connection
-        shell.start(on: reactor) { loop in
+        inbox.shell.start(on: reactor) { loop in
             ClientShell(name: name, on: loop) { event in
                 if case .connected = event { connection.resolve(.success(())) }
                 observe(event)
@@ -79,7 +79,7 @@ public final class JobClient: JobQueue, Sendable {
 
     /// See ``JobQueue``.
     public func submit(_ request: JobRequest, _ observer: JobObserver?) throws(JobReactorError) {
-        shell.call { shell, _ in shell.enqueue(request, observer) }
+        inbox.enqueue(request, observer)
     }
 
     /// See ``JobQueue``. Without a connection the question waits for one.
@@ -87,7 +87,7 @@ public final class JobClient: JobQueue, Sendable {
         _ verb: String, _ parameters: [String: Value],
         _ answer: @escaping @Sendable (Result<Value, JobReactorError>) -> Void
     ) {
-        shell.call { shell, _ in shell.ask(verb, parameters, answer) }
+        inbox.call { shell, _ in shell.ask(verb, parameters, answer) }
     }
 
     /// The reactor's clock.
@@ -95,7 +95,7 @@ public final class JobClient: JobQueue, Sendable {
 
     /// Closes the connection. Feedback that has not come yet is lost to this program, and jobs go on.
     public func stop() {
-        shell.call { shell, _ in shell.stop() }
+        inbox.call { shell, _ in shell.stop() }
     }
 }
 

@@ -55,10 +55,26 @@ public struct JobArguments: Sendable, ExpressibleByDictionaryLiteral {
         switch content {
         case .encoded(let bytes): return bytes
         case .decoded(let values):
-            var writer = ByteWriter(reserving: 64)
+            var writer = ByteWriter(reserving: Self.room(for: values))
             writer.pack(map: values)
             return writer.bytes
         }
+    }
+
+    /// Bytes enough for flat values, so that the array does not grow while it is written.
+    private static func room(for values: [String: Value]) -> Int {
+        var room = 5
+        for (key, value) in values {
+            switch value {
+            case .string(let text): room += text.utf8.count
+            case .bytes(let bytes): room += bytes.count
+            case .array, .map: room += 64
+            case .null, .bool, .int, .double, .date: break
+            }
+            // Heads of both, and any number or date.
+            room += key.utf8.count + 20
+        }
+        return room
     }
 
     /// The value of that name. Setting nil removes it.

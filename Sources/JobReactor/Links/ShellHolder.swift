@@ -26,16 +26,23 @@ final class ShellHolder<Shell: AnyObject>: Sendable {
         }
     }
 
-    /// Calls `body` on the reactor's thread. Does nothing if there was no start.
-    func call(_ body: @escaping @Sendable (Shell, Loop) -> Void) {
-        guard let state = state.withLock({ $0 }) else { return }
+    /// Calls `body` on the reactor's thread. Does nothing if there was no start; false if it will never be called.
+    @discardableResult
+    func call(_ body: @escaping @Sendable (Shell, Loop) -> Void) -> Bool {
+        guard let state = state.withLock({ $0 }) else { return false }
         if let shell = state.shell {
-            state.reactor.execute { loop in body(shell.open(loop), loop) }
-        } else {
-            // It will be there by then.
-            state.reactor.execute { [self] loop in
-                if let shell = self.state.withLock({ $0?.shell }) { body(shell.open(loop), loop) }
-            }
+            return state.reactor.execute { loop in body(shell.open(loop), loop) }
         }
+        // It will be there by then.
+        return state.reactor.execute { [self] loop in
+            if let shell = self.state.withLock({ $0?.shell }) { body(shell.open(loop), loop) }
+        }
+    }
+
+    /// Calls `body` at once where this is the reactor's thread and the shell is there; else it gives false.
+    func callHere(_ body: (Shell) -> Void) -> Bool {
+        guard let shell = state.withLock({ $0?.shell }), shell.reactor.isOnLoop else { return false }
+        shell.reactor.assumeOnLoop { loop in body(shell.open(loop)) }
+        return true
     }
 }

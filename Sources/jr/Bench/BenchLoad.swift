@@ -19,6 +19,8 @@ final class BenchLoad: Sendable {
     private struct State: Sendable {
         var result = Result()
         var sent = 0
+        /// The jobs under way, and when each was enqueued.
+        var begun: [JobID: Instant] = [:]
     }
 
     private let queue: any JobQueue
@@ -26,14 +28,12 @@ final class BenchLoad: Sendable {
     private let arguments: JobArguments
     private let state = Mutex(State())
     private let end = Monitor<Result?>(nil)
-    private let seen: Mutex<[Bool]>
 
     init(_ queue: any JobQueue, jobs: Int, argumentBytes: Int) {
         self.queue = queue
         total = jobs
         // Eight bytes are the key and what MessagePack needs around it.
         arguments = ["payload": .string(String(repeating: "x", count: max(0, argumentBytes - 12)))]
-        seen = Mutex([Bool](repeating: false, count: jobs))
     }
 
     /// All of them, with so many under way at most; returns when the last has ended.
@@ -42,7 +42,7 @@ final class BenchLoad: Sendable {
     func run(window: Int, sent: () -> Void = {}) throws -> Result {
         let first = min(window, total)
         state.withLock { $0.sent = first }
-        for number in 0..<first { try send(number) }
+        for _ in 0..<first { try send() }
         sent()
         guard let result = end.wait(until: { $0 }) else { throw BenchProblem(70, "the run has no result") }
         if let problem = result.firstProblem {
@@ -51,45 +51,48 @@ final class BenchLoad: Sendable {
         return result
     }
 
-    private func send(_ number: Int) throws(JobReactorError) {
+    private func send() throws(JobReactorError) {
         let begun = SystemClock.instant()
-        try queue.enqueue(BenchNode.job, arguments, feedback: .both) { [self] event in
-            switch event {
-            case .accepted, .stored: break
-            case .refused(let error): ended(number, begun, problem: "\(error)")
-            case .ended(let result):
-                ended(number, begun, problem: result.ending == .complete ? nil : "\(result.arguments)")
-            }
+        let id = JobID.fresh(at: queue.wallTime)
+        state.withLock { $0.begun[id] = begun }
+        try queue.enqueue(BenchNode.job, arguments, id: id, feedback: .both, observe: { [self] in heard($0) })
+    }
+
+    private func heard(_ event: JobEvent) {
+        switch event {
+        case .accepted, .stored: break
+        case .refused(let error): ended(nil, problem: "\(error)")
+        case .ended(let result):
+            ended(result.id, problem: result.ending == .complete ? nil : "\(result.arguments)")
         }
     }
 
-    private func ended(_ number: Int, _ begun: Instant, problem: String?) {
-        let time = (SystemClock.instant() - begun).nanoseconds / 1_000
-        let isFirst = seen.withLock { seen in
-            defer { seen[number] = true }
-            return !seen[number]
-        }
-        let (next, last): (Int?, Result?) = state.withLock { state in
-            guard isFirst else {
-                state.result.duplicates += 1
-                return (nil, nil)
+    /// - Parameter id: nil for a job that was refused, which is not told apart from others: one is enough to fail.
+    private func ended(_ id: JobID?, problem: String?) {
+        let now = SystemClock.instant()
+        let (sendsNext, last): (Bool, Result?) = state.withLock { state in
+            if let id {
+                guard let begun = state.begun.removeValue(forKey: id) else {
+                    state.result.duplicates += 1
+                    return (false, nil)
+                }
+                state.result.times.record((now - begun).nanoseconds / 1_000)
             }
             state.result.ended += 1
-            state.result.times.record(time)
             if let problem {
                 state.result.failed += 1
                 if state.result.firstProblem == nil { state.result.firstProblem = problem }
             }
-            if state.result.ended == total { return (nil, state.result) }
-            guard state.sent < total else { return (nil, nil) }
+            if state.result.ended == total { return (false, state.result) }
+            guard state.sent < total else { return (false, nil) }
             state.sent += 1
-            return (state.sent - 1, nil)
+            return (true, nil)
         }
-        if let next {
+        if sendsNext {
             do {
-                try send(next)
+                try send()
             } catch {
-                ended(next, begun, problem: "\(error)")
+                ended(nil, problem: "\(error)")
             }
         }
         if let last { end.update { $0 = last } }
