@@ -43,6 +43,8 @@ public struct Entry: Sendable, Equatable {
     public var environment: [EnvironmentVariable]
     /// As written; nil is the manifest's directory.
     public var workingDirectory: String?
+    /// Whose process a program is, by name or number; nil for the supervisor's own user.
+    public var user: String?
     /// Names of entries that must be ready first.
     public var after: [String]
     public var policy: Policy

@@ -95,11 +95,15 @@ private struct ManifestDraft {
             entry.count = count
         }
         entry.policy = reader.policy(over: defaults)
+        if kind != .program {
+            reader.hints["user"] =
+                "only programs have it: a node's jobs and storage are for the user that jr-supervisor runs as"
+        }
         entry.settings = reader.settings(of: kind)
         entry.environment = environment(of: entry, &reader)
         if let directory = reader.string("workingDirectory") { entry.workingDirectory = directory }
         entry.places["name"] = member.keyPosition
-        for key in ["command", "jobs", "workingDirectory"] {
+        for key in ["command", "jobs", "workingDirectory", "user", "limits"] {
             if let value = reader.value(key) { entry.places[key] = value.array?.first?.position ?? value.position }
         }
         manifest.entries.append(entry)
@@ -159,12 +163,14 @@ private struct ManifestDraft {
         if command == nil, !reader.has("command") {
             reader.complain("\(reader.path) needs a \"command\", such as [\"./my-app\"]", atKeyOf: member)
         }
+        let user = reader.string("user", mustBe: "the name or number of a user of this machine, such as \"www-data\"")
         let after = reader.strings("after", mustBe: "a list of names of what must be ready first") ?? []
         for name in after {
             references.append(Reference(from: reader.path, to: name.value, name: name.text, onlyDistributors: false))
         }
         common(member, .program, command: command ?? .words([]), &reader)
         manifest.entries[manifest.entries.count - 1].after = after.map(\.text)
+        manifest.entries[manifest.entries.count - 1].user = user
     }
 
     private func command(_ reader: inout ObjectReader) -> Entry.Command? {

@@ -181,6 +181,9 @@ public struct Plan: Sendable, Equatable {
         public var addresses: [String: ListenAddress]
         /// Where a node keeps the jobs that it loads, or finds those that it is to load.
         public var keptJobs: String?
+        /// Of the user whose process it is, where that is another one than the supervisor's.
+        public var userName: String?
+        public var home: String?
 
         public init(
             incarnation: Int, readyDescriptor: Int32?, lifeDescriptor: Int32?, addresses: [String: ListenAddress]
@@ -201,6 +204,9 @@ public struct Plan: Sendable, Equatable {
     public func environment(of instance: Instance, _ start: Start) -> [String] {
         var variables: [String: String] = [:]
         for name in Plan.inheritedVariables { variables[name] = surroundings.environment[name] }
+        if let home = start.home { variables["HOME"] = home }
+        variables["USER"] = start.userName
+        variables["LOGNAME"] = start.userName
         if let port = instance.entry.port(of: instance.index) { variables["PORT"] = String(port) }
         for variable in instance.entry.environment { variables[variable.name] = variable.value }
         for (setting, value) in instance.entry.settings { variables[setting.spec.environment] = value.text }

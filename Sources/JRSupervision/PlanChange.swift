@@ -95,7 +95,9 @@ public struct PlanChange: Sendable, Equatable {
         if old.entry.dependencies != next.entry.dependencies {
             keys.append(next.rank == 1 ? "distributors" : "after")
         }
-        if old.entry.policy.openFiles != next.entry.policy.openFiles { keys.append("limits.openFiles") }
+        keys += next.entry.policy.limits.differences(from: old.entry.policy.limits).map { "limits.\($0)" }
+        if old.entry.policy.umask != next.entry.policy.umask { keys.append("umask") }
+        if old.entry.user != next.entry.user { keys.append("user") }
         let before = Set(plan.environment(of: old, start(plan)))
         let after = Set(new.environment(of: next, start(new)))
         let names = before.symmetricDifference(after).map { String($0.prefix { $0 != "=" }) }

@@ -48,6 +48,43 @@ public struct Policy: Sendable, Equatable {
         }
     }
 
+    /// What a process may use of the machine; nil leaves the supervisor's own limit.
+    public struct Limits: Sendable, Equatable {
+        public static let unlimited = Int.max
+
+        /// Seconds between the XCPU and the KILL of a process whose time is used up.
+        public static let cpuGrace = 5
+
+        /// The soft limit of open files.
+        public var openFiles: Int?
+        /// The largest core file, in bytes.
+        public var core: Int?
+        /// Virtual memory, in bytes.
+        public var addressSpace: Int?
+        /// Processes and threads of its user, all together.
+        public var processes: Int?
+        /// Time on a CPU, in whole seconds: then it gets XCPU, and five seconds later KILL.
+        public var cpuTime: Int?
+
+        public init() {}
+
+        /// The keys under which they are written, each with what is said.
+        public var said: [(key: String, value: Int)] {
+            let all = [
+                ("openFiles", openFiles), ("core", core), ("addressSpace", addressSpace), ("processes", processes),
+                ("cpuTime", cpuTime),
+            ]
+            return all.compactMap { key, value in value.map { (key, $0) } }
+        }
+
+        /// The keys of those that are not the same.
+        public func differences(from other: Limits) -> [String] {
+            let mine = Dictionary(uniqueKeysWithValues: said.map { ($0.key, $0.value) })
+            let others = Dictionary(uniqueKeysWithValues: other.said.map { ($0.key, $0.value) })
+            return Set(mine.keys).union(others.keys).filter { mine[$0] != others[$0] }.sorted()
+        }
+    }
+
     public struct Logs: Sendable, Equatable {
         public enum Format: String, Sendable, CaseIterable {
             case text, json
@@ -77,9 +114,16 @@ public struct Policy: Sendable, Equatable {
     /// waiting.
     public var ready: Interval = .seconds(30 as Int64)
     public var stop = Stop(drain: .seconds(30 as Int64), signal: .terminate, kill: .seconds(10 as Int64))
-    /// The soft limit of open files; nil leaves the supervisor's own.
-    public var openFiles: Int?
+    public var limits = Limits()
+    /// The permissions that its new files do not get; nil leaves the supervisor's own.
+    public var umask: Int?
     public var logs = Logs(directory: "logs", maxSize: 16 << 20, keep: 5, format: .text)
 
     public init() {}
+
+    /// `0027`
+    static func octal(_ umask: Int) -> String {
+        let digits = String(umask, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
 }

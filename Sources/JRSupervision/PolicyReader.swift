@@ -28,8 +28,15 @@ extension ObjectReader {
             if let signal = reader.stopSignal() { policy.stop.signal = signal }
         }
         object("limits") { reader in
-            if let files = reader.int("openFiles", 16...1_048_576) { policy.openFiles = files }
+            if let files = reader.int("openFiles", 16...1_048_576) { policy.limits.openFiles = files }
+            if let core = reader.sizeOrUnlimited("core") { policy.limits.core = core }
+            if let bytes = reader.size("addressSpace", "16MiB", "1024TiB") { policy.limits.addressSpace = bytes }
+            if let processes = reader.int("processes", 1...4_194_304) { policy.limits.processes = processes }
+            if let time = reader.duration("cpuTime", "1s", "8760h") {
+                policy.limits.cpuTime = Int(time.millisecondsRoundedUp + 999) / 1_000
+            }
         }
+        if let umask = umask() { policy.umask = umask }
         object("logs") { reader in
             if let directory = reader.string("directory") { policy.logs.directory = directory }
             if let size = reader.size("maxSize", "4KiB", "16GiB") { policy.logs.maxSize = size }
@@ -37,6 +44,25 @@ extension ObjectReader {
             if let format = reader.word("format", Policy.Logs.Format.self) { policy.logs.format = format }
         }
         return policy
+    }
+
+    private mutating func umask() -> Int? {
+        guard let value = take("umask") else { return nil }
+        if let text = value.string, (3...4).contains(text.utf8.count), let bits = Int(text, radix: 8),
+            (0...0o777).contains(bits), !text.hasPrefix("+"), !text.hasPrefix("-")
+        {
+            return bits
+        }
+        refuse("umask", value, mustBe: "a text of three or four octal digits up to \"0777\", such as \"0027\"")
+        return nil
+    }
+
+    private mutating func sizeOrUnlimited(_ key: String) -> Int? {
+        guard let value = take(key) else { return nil }
+        if value.string == "unlimited" { return Policy.Limits.unlimited }
+        if let bytes = value.string.flatMap({ try? Sizes.parse($0) }) { return bytes }
+        refuse(key, value, mustBe: "a size such as \"0B\" or \"512MiB\", or \"unlimited\"")
+        return nil
     }
 
     private mutating func stopSignal() -> Signal? {

@@ -140,7 +140,7 @@ public final class Execution {
                 executable: executable, arguments: options.command,
                 environment: environment.map { "\($0.key)=\($0.value)" },
                 descriptors: [(0, 0), (1, 1), (2, 2)], newProcessGroup: true,
-                deathTrampoline: Executables.trampoline(in: file.plan.surroundings.programDirectory))
+                trampoline: Executables.trampoline(in: file.plan.surroundings.programDirectory).map { Trampoline($0) })
             let child = try loop.spawn(request) { [weak self] _, status in self?.commandEnded(status) }
             self.child = child
             supervisor.guests = [child]

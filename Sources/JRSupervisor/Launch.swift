@@ -20,7 +20,8 @@ struct Launch {
 
     /// Keeps the file that is about to be executed. Without room for it there is no way back, and that is all.
     mutating func keep(_ path: String) {
-        guard (instance.arguments.first ?? "").contains("/") else { return }
+        // Another user could not execute it: the runtime directory is closed to all.
+        guard instance.entry.user == nil, (instance.arguments.first ?? "").contains("/") else { return }
         let kept = folder + "/executable"
         do throws(SystemError) {
             try Files.makeDirectories(folder)

@@ -120,6 +120,16 @@ public struct ManifestFile: Sendable {
                         ManifestProblem("\(entry.path).jobs: \(directory) is no directory", at: place("jobs")))
                 }
             }
+            for refusal in entry.policy.limits.refusals() {
+                problems.append(ManifestProblem("\(entry.path).\(refusal)", at: place("limits")))
+            }
+            if let user = entry.user {
+                do throws(Unfit) {
+                    _ = try Account.permitted(user)
+                } catch {
+                    problems.append(ManifestProblem("\(entry.path).user: \(error.reason)", at: place("user")))
+                }
+            }
         }
         return problems.sorted { $0.position.offset < $1.position.offset }
     }

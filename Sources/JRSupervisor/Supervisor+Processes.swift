@@ -21,6 +21,8 @@ extension Supervisor {
             slots[position].startTime = Processes.facts(of: child.pid)?.startTime
             stateChanged()
             return .spawned(pid: child.pid)
+        } catch let error as Unfit {
+            return .spawnFailed(reason: error.reason, permanent: true)
         } catch let error as Executables.Missing {
             return .spawnFailed(reason: error.reason, permanent: true)
         } catch let error as SystemError {
@@ -51,6 +53,9 @@ extension Supervisor {
             incarnation: incarnation, readyDescriptor: isOurs ? 3 : nil, lifeDescriptor: isOurs ? 4 : nil,
             addresses: addresses())
         start.keptJobs = launch.jobs
+        let through = try trampoline(for: instance)
+        start.userName = through?.account?.name
+        start.home = through?.account?.home
         let environment = plan.environment(of: instance, start)
         let searchPath = environment.first { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
         var executable =
@@ -63,7 +68,7 @@ extension Supervisor {
         let request = SpawnRequest(
             executable: executable, arguments: instance.arguments, environment: environment,
             workingDirectory: instance.workingDirectory, descriptors: descriptors, newProcessGroup: true,
-            deathTrampoline: isOurs ? nil : trampoline())
+            trampoline: through)
         // Everything that can fail comes before the process is there.
         slot.ready = nil
         slot.forgetWhatWasSaid()
@@ -71,7 +76,7 @@ extension Supervisor {
             slot.ready = try ReadyPipe(ready.read, loop) { [weak self] in self?.said($0, position, incarnation) }
         }
         do {
-            let child = try withOpenFiles(instance.entry.policy.openFiles) { () throws(SystemError) in
+            let child = try withOpenFiles(instance.entry.policy.limits.openFiles) { () throws(SystemError) in
                 try loop.spawn(request) { [weak self] _, status in self?.exited(position, incarnation, status) }
             }
             if isOurs { slot.hold(lifeline: life.write) }
@@ -82,20 +87,6 @@ extension Supervisor {
             slot.ready?.close()
             throw error
         }
-    }
-
-    /// What a foreign program is started through: it knows no life line, and the kernel kills it when the thread that
-    /// started it dies. That is the loop's, in `jr-supervisor` the main thread, which lives as long as the process.
-    private func trampoline() -> String? {
-        let directory = plan.surroundings.programDirectory
-        if let path = Executables.trampoline(in: directory) { return path }
-        if !hasMissedTrampoline {
-            hasMissedTrampoline = true
-            note(
-                "there is no \(directory)/jr-exec, which belongs beside jr-supervisor: if the supervisor is killed, "
-                    + "programs of the cluster run on until the next up")
-        }
-        return nil
     }
 
     private func read(_ descriptor: consuming Descriptor, _ stream: LogStream, _ position: Int, _ incarnation: Int) {

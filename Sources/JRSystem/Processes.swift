@@ -17,11 +17,8 @@ public struct SpawnRequest: Sendable {
     public var descriptors: [(child: Int32, parent: Int32)]
     /// Whether the child leads a process group of its own, whose id is its pid.
     public var newProcessGroup: Bool
-    /// Where `jr-exec` is, for a child that the kernel is to kill when this program dies; nil for one that goes on.
-    ///
-    /// What counts is the thread that spawns: the child dies with *it*. A child of the child is not meant, and a
-    /// program that changes its user when it is executed (set-user-ID, file capabilities) is let off by the kernel.
-    public var deathTrampoline: String?
+    /// What only `jr-exec` can give it; nil for a child that needs none of that.
+    public var trampoline: Trampoline?
 
     /// - Parameters:
     ///   - executable: The file to run.
@@ -30,11 +27,11 @@ public struct SpawnRequest: Sendable {
     ///   - workingDirectory: nil for this program's.
     ///   - descriptors: What is granted.
     ///   - newProcessGroup: Whether it leads a group.
-    ///   - deathTrampoline: The path of `jr-exec`, for a child that dies with this program.
+    ///   - trampoline: What it is started through.
     public init(
         executable: String, arguments: [String], environment: [String] = [], workingDirectory: String? = nil,
         descriptors: [(child: Int32, parent: Int32)] = [], newProcessGroup: Bool = false,
-        deathTrampoline: String? = nil
+        trampoline: Trampoline? = nil
     ) {
         self.executable = executable
         self.arguments = arguments
@@ -42,7 +39,7 @@ public struct SpawnRequest: Sendable {
         self.workingDirectory = workingDirectory
         self.descriptors = descriptors
         self.newProcessGroup = newProcessGroup
-        self.deathTrampoline = deathTrampoline
+        self.trampoline = trampoline
     }
 }
 
@@ -88,7 +85,7 @@ public enum Processes {
         var pause: UInt32 = 5_000
         while true {
             do throws(SystemError) {
-                if let trampoline = request.deathTrampoline { return try spawn(request, through: trampoline) }
+                if let trampoline = request.trampoline { return try spawn(request, through: trampoline) }
                 return try spawnOnce(request)
             } catch {
                 guard error.code == ETXTBSY, SystemClock.instant() < deadline else { throw error }
@@ -219,27 +216,28 @@ public enum Processes {
         return result
     }
 
-    /// Starts `jr-exec`, which becomes the program, and waits until it has: an error of its `exec` is thrown here.
-    private static func spawn(_ request: SpawnRequest, through trampoline: String) throws(SystemError) -> Int32 {
+    /// Starts `jr-exec`, which becomes the program, and waits until it has: an error on the way is thrown here.
+    private static func spawn(_ request: SpawnRequest, through trampoline: Trampoline) throws(SystemError) -> Int32 {
         let ends = try Pipe(nonBlocking: false).takeEnds()
         let answer = Descriptor(owning: ends.read)
         let answering = Descriptor(owning: ends.write)
         let number = request.descriptors.reduce(2) { max($0, $1.child) } + 1
         var first = request
-        first.executable = trampoline
-        first.arguments =
-            [trampoline, "\(SystemProgram.pid)", "\(number)", "--", request.executable] + request.arguments
+        first.executable = trampoline.path
+        let words = [trampoline.path, "\(SystemProgram.pid)", "\(number)"] + trampoline.words
+        first.arguments = words + ["--", request.executable] + request.arguments
         first.descriptors.append((number, answering.raw))
         let pid = try spawnOnce(first)
         _ = consume answering
         // One that somebody stops on the way, or whose file does not come, must not hold up this program for ever: it
         // counts as started, and what becomes of it is seen by its end.
         guard (try? IO.waitReadable(answer.raw, timeout: longestExec)) == true else { return pid }
-        var code: Int32 = 0
-        let told = withUnsafeMutableBytes(of: &code) { IO.read(answer.raw, into: $0) }
-        guard case .moved(MemoryLayout<Int32>.size) = told else { return pid }
+        var told: (code: Int32, place: Int32) = (0, 0)
+        let count = withUnsafeMutableBytes(of: &told) { IO.read(answer.raw, into: $0) }
+        guard case .moved(2 * MemoryLayout<Int32>.size) = count else { return pid }
         _ = try wait(pid: pid)
-        throw reason(-code, request)
+        guard told.place > 0, told.place < words.count else { throw reason(-told.code, request) }
+        throw trampoline.error(of: words[Int(told.place)], told.code)
     }
 }
 

@@ -69,7 +69,7 @@ struct ManifestTests {
         #expect(settings.distributors == ["main"])
         #expect(settings.credit == 256)
         #expect(settings.storage == .journal(sync: .always, directory: nil))
-        #expect(worker.policy.openFiles == 4096)
+        #expect(worker.policy.limits.openFiles == 4096)
         #expect(manifest.entry(named: "web")?.after == ["main"])
         #expect(manifest.entry(named: "web")?.policy.restart == .onFailure)
     }

@@ -59,6 +59,8 @@ struct PlanChangeTests {
             (#", "workingDirectory": "sub""#, "workingDirectory"),
             (#", "storage": { "kind": "memory" }"#, "JR_STORAGE"),
             (#", "limits": { "openFiles": 99 }"#, "limits.openFiles"),
+            (#", "limits": { "core": "0B", "cpuTime": "5m" }"#, "limits.core, limits.cpuTime"),
+            (#", "umask": "0027""#, "umask"),
             (#", "stop": { "drain": "7s" }"#, "JR_DRAIN, stop"),
         ]
         for (worker, keys) in restarted {

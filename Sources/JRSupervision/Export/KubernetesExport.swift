@@ -73,6 +73,12 @@ extension ClusterExport {
         if !entry.isOurs, !entry.after.isEmpty {
             note(entry, "\"after\": Kubernetes starts everything at once; it has to try until what it needs is there")
         }
+        if let user = entry.user {
+            note(entry, "\"user\" is \(user): give its number to \"securityContext\": { \"runAsUser\": … }")
+        }
+        if policy.limits.processes != nil {
+            note(entry, "\"limits.processes\": the number of processes of a pod is a setting of the kubelet")
+        }
         if entry.workingDirectory?.hasPrefix("/") == true || Self.leavesDirectory(entry.workingDirectory) {
             note(entry, "\"workingDirectory\" is outside of the manifest's directory: the image has to have it as well")
         }

@@ -162,7 +162,7 @@ struct KubernetesWriter {
     private func command(_ entry: Entry, _ instance: Plan.Instance) -> [String] {
         let words = instance.arguments.map(Self.expanded)
         var steps: [String] = []
-        if let files = entry.policy.openFiles { steps.append("ulimit -Sn \(files)") }
+        steps += limits(entry.policy)
         if entry.nodeSettings != nil {
             let state = KubernetesPlaces.state
             steps.append("mkfifo -m 600 \(state)/life 2>/dev/null")
@@ -171,6 +171,20 @@ struct KubernetesWriter {
             steps.append("exec \"$@\"")
         }
         return steps.isEmpty ? words : ["/bin/sh", "-c", steps.joined(separator: "; "), "sh"] + words
+    }
+
+    /// In the units of a shell's `ulimit`.
+    private func limits(_ policy: Policy) -> [String] {
+        var steps: [String] = []
+        let limits = policy.limits
+        if let files = limits.openFiles { steps.append("ulimit -Sn \(files)") }
+        if let core = limits.core {
+            steps.append("ulimit -c " + (core == Policy.Limits.unlimited ? "unlimited" : "\(core / 512)"))
+        }
+        if let bytes = limits.addressSpace { steps.append("ulimit -v \(bytes / 1024)") }
+        if let time = limits.cpuTime { steps.append("ulimit -St \(time)") }
+        if let umask = policy.umask { steps.append("umask \(Policy.octal(umask))") }
+        return steps
     }
 
     private func environment(_ entry: Entry, _ instance: Plan.Instance) -> [JSON] {

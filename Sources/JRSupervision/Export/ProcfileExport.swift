@@ -145,7 +145,9 @@ extension ClusterExport {
         var stop = policy.stop
         if isDrainSaid { stop.drain = usual.stop.drain }
         if stop != usual.stop { keys.append("stop") }
-        if policy.openFiles != usual.openFiles { keys.append("limits") }
+        if policy.limits != usual.limits { keys.append("limits") }
+        if policy.umask != usual.umask { keys.append("umask") }
+        if entry.user != nil { keys.append("user") }
         if policy.logs != usual.logs { keys.append("logs") }
         if !entry.after.isEmpty { keys.append("after") }
         if !keys.isEmpty {

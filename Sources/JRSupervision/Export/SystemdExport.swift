@@ -73,7 +73,7 @@ extension ClusterExport {
     private func service(_ entry: Entry, _ instance: Plan.Instance, _ plan: Plan, _ choices: Choices) -> String {
         let policy = entry.policy
         var lines = ["Type=\(entry.isOurs ? "notify" : "exec")"]
-        if let user = choices.user { lines.append("User=\(Self.escaped(user))") }
+        if let user = entry.user ?? choices.user { lines.append("User=\(Self.escaped(user))") }
         lines.append("WorkingDirectory=\(Self.escaped(instance.workingDirectory))")
         lines.append("ExecStart=\(Self.commandLine(instance.arguments))")
         let addresses = Dictionary(
@@ -86,8 +86,22 @@ extension ClusterExport {
         lines += restart(policy, isOurs: entry.isOurs)
         lines.append("TimeoutStartSec=\(Self.seconds(policy.ready))")
         lines += stop(entry)
-        if let files = policy.openFiles { lines.append("LimitNOFILE=\(files):\(max(files, 524_288))") }
+        lines += limits(policy)
         return lines.map { $0 + "\n" }.joined()
+    }
+
+    private func limits(_ policy: Policy) -> [String] {
+        var lines: [String] = []
+        let limits = policy.limits
+        if let files = limits.openFiles { lines.append("LimitNOFILE=\(files):\(max(files, 524_288))") }
+        if let core = limits.core {
+            lines.append("LimitCORE=" + (core == Policy.Limits.unlimited ? "infinity" : "\(core)"))
+        }
+        if let bytes = limits.addressSpace { lines.append("LimitAS=\(bytes)") }
+        if let processes = limits.processes { lines.append("LimitNPROC=\(processes)") }
+        if let time = limits.cpuTime { lines.append("LimitCPU=\(time):\(time + Policy.Limits.cpuGrace)") }
+        if let umask = policy.umask { lines.append("UMask=\(Policy.octal(umask))") }
+        return lines
     }
 
     private func restart(_ policy: Policy, isOurs: Bool) -> [String] {
