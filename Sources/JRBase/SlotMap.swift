@@ -52,6 +52,13 @@ public struct SlotMap<Element> {
     @inlinable
     public var isEmpty: Bool { count == 0 }
 
+    /// Makes room for so many more elements at once: growing little by little would move those that are there each time.
+    @inlinable
+    public mutating func reserve(_ more: Int) {
+        places.reserveCapacity(count + more)
+        generations.reserveCapacity(count + more)
+    }
+
     @inlinable
     public mutating func insert(_ element: consuming Element) -> Handle {
         if let index = free.popLast() {

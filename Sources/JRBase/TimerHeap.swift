@@ -50,6 +50,13 @@ public struct TimerHeap<Value> {
     @inlinable
     public var nextDeadline: Instant? { heap.first?.deadline }
 
+    /// Makes room for so many more timers at once.
+    @inlinable
+    public mutating func reserve(_ more: Int) {
+        heap.reserveCapacity(count + more)
+        items.reserve(more)
+    }
+
     @inlinable
     public mutating func insert(_ value: Value, at deadline: Instant) -> Handle {
         let handle = items.insert(Item(value: value, position: heap.count))

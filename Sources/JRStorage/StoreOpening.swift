@@ -63,12 +63,45 @@ struct StoreOpening {
         do { return try recovery.finish() } catch { throw .corrupt(error, directory: directory.path) }
     }
 
+    /// All jobs, or the first that cannot be read. Two threads share many of them.
     private func decode(
         _ recovered: RecoveredJournal, running: Set<JobID>
     ) throws(StorageError) -> [RecoveredJob] {
+        let records = recovered.records
+        let path = directory.path
+        let other = Monitor<Result<[RecoveredJob], StorageError>?>(nil)
+        let middle = records.count / 2
+        let isShared = records.count >= Self.worthAThread
+        if isShared {
+            let decodeRest = { @Sendable in
+                let rest = Result { () throws(StorageError) in
+                    try Self.decode(records[middle...], of: recovered, running: running, directory: path)
+                }
+                other.update { $0 = rest }
+            }
+            // Where there is no further thread, this one does it all.
+            do { try Threads.start(name: "jr-journal-2", decodeRest) } catch { decodeRest() }
+        }
+        let own = Result { () throws(StorageError) in
+            try Self.decode(
+                records[..<(isShared ? middle : records.count)], of: recovered, running: running, directory: path)
+        }
+        guard isShared, let rest = other.wait(until: { $0 }) else { return try own.get() }
+        var jobs = try own.get()
+        jobs += try rest.get()
+        return jobs
+    }
+
+    /// From how many jobs on a second thread is worth its start.
+    private static let worthAThread = 2_000
+
+    private static func decode(
+        _ records: ArraySlice<RecoveredRecord>, of recovered: RecoveredJournal, running: Set<JobID>,
+        directory: String
+    ) throws(StorageError) -> [RecoveredJob] {
         var jobs: [RecoveredJob] = []
         jobs.reserveCapacity(recovered.records.count)
-        for found in recovered.records {
+        for found in records {
             let id = JobID(found.key)
             do {
                 let record = try JobRecord(decoding: recovered.value(of: found))
@@ -76,7 +109,7 @@ struct StoreOpening {
                 jobs.append(RecoveredJob(record: record, wasRunning: running.contains(id)))
             } catch {
                 throw .unreadable(
-                    id, file: JournalFormat.segmentName(recovered.segments[found.segment]), directory: directory.path)
+                    id, file: JournalFormat.segmentName(recovered.segments[found.segment]), directory: directory)
             }
         }
         return jobs

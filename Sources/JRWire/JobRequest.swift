@@ -80,7 +80,8 @@ public struct RetrySchedule: Sendable, Hashable {
 /// Most jobs ask for nothing. So what is asked for lies in a box that those do not have, and a job that is handed on
 /// carries one word for it.
 public struct JobOptions: Sendable {
-    fileprivate struct Fields: Sendable, Hashable {
+    /// What can be asked for, in one piece: each setter of the options makes a new box.
+    struct Fields: Sendable, Hashable {
         var due: WallTime?
         var delay: Interval?
         var period: Interval?
@@ -102,6 +103,10 @@ public struct JobOptions: Sendable {
     private var box: Box?
 
     private var fields: Fields { box?.fields ?? Fields() }
+
+    init(_ fields: Fields) {
+        box = Box(fields)
+    }
 
     private mutating func change(_ change: (inout Fields) -> Void) {
         var fields = fields

@@ -43,7 +43,7 @@ extension Unpacker {
 
     public mutating func jobOptions() throws(UnpackError) -> JobOptions {
         if skipNil() { return .standard }
-        return try JobOptions(members: try map())
+        return try JobOptions(unpacking: &self)
     }
 
     mutating func jobOutcome() throws(UnpackError) -> JobOutcome {
@@ -83,57 +83,56 @@ extension JobOptions {
     }
 
     /// Keys that are not known are left alone: a later minor version may add some.
-    init(members: [String: Value]) throws(UnpackError) {
-        self.init()
-        // A date before 1970 is in the past like any other; lengths of time are never negative.
-        due = try Self.int(members["due"], atLeast: .min).map(WallTime.init(milliseconds:))
-        delay = try Self.int(members["delay"]).map(Interval.milliseconds)
-        period = try Self.int(members["period"]).map(Interval.milliseconds)
-        isDeferred = try Self.bool(members["defer"])
-        placement.preferred = try Self.strings(members["node"])
-        placement.isStrict = try Self.bool(members["strict"])
-        placement.excluded = try Self.strings(members["not_node"])
-        maxAttempts = try Self.int(members["max_attempts"]).map(Int.init)
-        timeout = try Self.int(members["timeout"]).map(Interval.milliseconds)
-        retry = try Self.retry(members["retry"])
+    init(unpacking unpacker: inout Unpacker) throws(UnpackError) {
+        var fields = Fields()
+        try unpacker.members { (key, unpacker) throws(UnpackError) in
+            switch key {
+            // A date before 1970 is in the past like any other; lengths of time are never negative.
+            case "due": fields.due = try unpacker.number(atLeast: .min).map(WallTime.init(milliseconds:))
+            case "delay": fields.delay = try unpacker.number().map(Interval.milliseconds)
+            case "period": fields.period = try unpacker.number().map(Interval.milliseconds)
+            case "defer": fields.isDeferred = try unpacker.flag()
+            case "node": fields.placement.preferred = try unpacker.strings()
+            case "strict": fields.placement.isStrict = try unpacker.flag()
+            case "not_node": fields.placement.excluded = try unpacker.strings()
+            case "max_attempts": fields.maxAttempts = try unpacker.number().map(Int.init)
+            case "timeout": fields.timeout = try unpacker.number().map(Interval.milliseconds)
+            case "retry": fields.retry = try unpacker.retry()
+            default: return false
+            }
+            return true
+        }
+        self.init(fields)
+    }
+}
+
+/// Values of options; nil stands for none.
+extension Unpacker {
+    fileprivate mutating func number(atLeast least: Int64 = 0) throws(UnpackError) -> Int64? {
+        if skipNil() { return nil }
+        let number = try int()
+        guard number >= least else { throw .outOfRange(offset: 0) }
+        return number
     }
 
-    private static func retry(_ value: Value?) throws(UnpackError) -> RetrySchedule? {
-        guard let value, value != .null else { return nil }
-        guard let fields = value.array, (3...4).contains(fields.count),
-            let shape = fields[0].int.flatMap(UInt8.init(exactly:)).flatMap(RetrySchedule.Shape.init),
-            let base = try int(fields[1]), let cap = try int(fields[2])
+    fileprivate mutating func flag() throws(UnpackError) -> Bool { skipNil() ? false : try bool() }
+
+    fileprivate mutating func strings() throws(UnpackError) -> [String] {
+        let count = try arrayCount()
+        var strings: [String] = []
+        strings.reserveCapacity(min(count, Self.mostReserved))
+        for _ in 0..<count { strings.append(try string()) }
+        return strings
+    }
+
+    fileprivate mutating func retry() throws(UnpackError) -> RetrySchedule? {
+        if skipNil() { return nil }
+        let count = try arrayCount()
+        guard (3...4).contains(count), let shape = RetrySchedule.Shape(rawValue: try unsigned()),
+            let base = try number(), let cap = try number(), let jitter = count == 4 ? try number() : 0,
+            jitter <= 100
         else { throw .outOfRange(offset: 0) }
-        let jitter = fields.count == 4 ? try int(fields[3]) : 0
-        guard let jitter, jitter <= 100 else { throw .outOfRange(offset: 0) }
         return RetrySchedule(
             shape: shape, base: .milliseconds(base), cap: .milliseconds(cap), jitterPercent: Int(jitter))
-    }
-
-    private static func int(_ value: Value?, atLeast least: Int64 = 0) throws(UnpackError) -> Int64? {
-        switch value {
-        case nil, .null?: return nil
-        case .int(let number)? where number >= least: return number
-        default: throw .outOfRange(offset: 0)
-        }
-    }
-
-    private static func bool(_ value: Value?) throws(UnpackError) -> Bool {
-        switch value {
-        case nil, .null?: return false
-        case .bool(let answer)?: return answer
-        default: throw .outOfRange(offset: 0)
-        }
-    }
-
-    private static func strings(_ value: Value?) throws(UnpackError) -> [String] {
-        guard let value else { return [] }
-        guard let elements = value.array else { throw .outOfRange(offset: 0) }
-        var strings: [String] = []
-        for element in elements {
-            guard let string = element.string else { throw .outOfRange(offset: 0) }
-            strings.append(string)
-        }
-        return strings
     }
 }

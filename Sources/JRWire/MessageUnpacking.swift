@@ -37,6 +37,8 @@ public struct Unpacker: Sendable {
     /// together ask for far more memory than bytes were sent.
     static let mostReserved = 1_024
 
+    private static let fewKeys = 16
+
     private var reader: ByteReader
 
     public init(_ bytes: ArraySlice<UInt8>) {
@@ -75,6 +77,9 @@ public struct Unpacker: Sendable {
     }
 
     /// A non-negative integer that fits `Number`.
+    @_specialize(where Number == Int)
+    @_specialize(where Number == UInt8)
+    @_specialize(where Number == UInt64)
     public mutating func unsigned<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(UnpackError)
         -> Number
     {
@@ -162,6 +167,26 @@ public struct Unpacker: Sendable {
             if members.updateValue(try value(depth: depth + 1), forKey: key) != nil { throw .duplicateKey(key) }
         }
         return members
+    }
+
+    /// Reads a map without making a dictionary of it.
+    ///
+    /// - Parameter take: reads the value of this key, or gives false for one that it does not know, which is passed
+    ///   over.
+    public mutating func members(
+        _ take: (String, inout Unpacker) throws(UnpackError) -> Bool
+    ) throws(UnpackError) {
+        let count = try mapCount()
+        // In a few keys a search costs less than hashing them.
+        var few: [String] = []
+        few.reserveCapacity(min(count, Self.fewKeys))
+        var more: Set<String> = []
+        for _ in 0..<count {
+            let key = try string()
+            if few.contains(key) || more.contains(key) { throw .duplicateKey(key) }
+            if few.count < Self.fewKeys { few.append(key) } else { more.insert(key) }
+            if try !take(key, &self) { _ = try value(depth: 1) }
+        }
     }
 
     public mutating func value(depth: Int = 0) throws(UnpackError) -> Value {

@@ -241,7 +241,8 @@ extension NodeEngine {
     mutating func schedule(_ handle: Handle, at deadline: Instant) {
         discharge(handle)
         countScheduled(handle, 1)
-        jobs[handle]?.phase = .scheduled(timer: timers.insert(.due(handle), at: deadline))
+        let timer = timers.insert(.due(handle), at: deadline)
+        jobs.with(handle) { $0.phase = .scheduled(timer: timer) }
     }
 
     mutating func discharge(_ handle: Handle) {

@@ -193,26 +193,26 @@ extension NodeEngine {
 
     /// A stored job waits for its time or is ready.
     mutating func start(_ handle: Handle, at now: Now) {
-        guard let due = jobs.with(handle, { $0.record.due }) ?? nil, due > now.wall else {
-            if jobs.with(handle, { $0.charge == .nobody }) == true { countScheduled(handle, -1) }
-            makeReady(handle)
-            return
+        let retry = settings.retry
+        let found = jobs.with(handle) { job in
+            let due = job.record.due.flatMap { $0 > now.wall ? $0 : nil }
+            return (due, due == nil ? nil : Self.delay(of: job.record, retry), job.charge == .nobody)
         }
-        guard let record = jobs[handle]?.record else { return }
+        guard let (due, delay, isCounted) = found else { return }
+        if isCounted { countScheduled(handle, -1) }
+        guard let due else { return makeReady(handle) }
         // A wall clock that is set back cannot put a job off beyond the delay that it waits out.
-        let wait = min(due - now.wall, delay(of: record) ?? due - now.wall)
-        if jobs[handle]?.charge == .nobody { countScheduled(handle, -1) }
-        schedule(handle, at: now.instant + wait)
+        schedule(handle, at: now.instant + min(due - now.wall, delay ?? due - now.wall))
     }
 
     /// The delay that the job's due time was made from; nil for a date.
-    private func delay(of record: JobRecord) -> Interval? {
+    private static func delay(of record: JobRecord, _ standard: RetrySchedule) -> Interval? {
         let options = record.request.options
         switch record.status {
         case .new: return options.delay
         case .queued: return options.period
         case .error:
-            let retry = options.retry ?? settings.retry
+            let retry = options.retry ?? standard
             return options.period ?? retry.delay(afterAttempt: record.attempt, of: record.id)
         case .inProgress, .complete, .failed, .cancelled: return nil
         }
@@ -222,6 +222,9 @@ extension NodeEngine {
 
     /// Takes over what storage held. Attempts start once what follows from it is stored in turn.
     public mutating func recovered(_ records: [RecoveredJob], at now: Now) {
+        jobs.reserve(records.count)
+        handles.reserveCapacity(records.count)
+        timers.reserve(records.count)
         for found in records {
             let handle = jobs.insert(Job(record: found.record, phase: .storing, charge: .nobody, origin: nil))
             handles[found.record.id] = handle

@@ -356,7 +356,9 @@ public struct NodeEngine: Sendable {
         return nil
     }
 
-    func countedBytes(_ handle: Handle) -> Int { jobs[handle]?.record.request.arguments.count ?? 0 }
+    mutating func countedBytes(_ handle: Handle) -> Int {
+        jobs.with(handle) { $0.record.request.arguments.count } ?? 0
+    }
 
     mutating func countScheduled(_ handle: Handle, _ sign: Int) {
         scheduledCount += sign

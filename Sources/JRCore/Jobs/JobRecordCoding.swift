@@ -33,7 +33,12 @@ extension JobRecord {
                 created: WallTime(milliseconds: try unpacker.int()),
                 feedback: Feedback(rawValue: try unpacker.unsigned()), client: try unpacker.jobID(),
                 options: try unpacker.jobOptions()))
-        if !unpacker.skipNil() { try read(members: try unpacker.map()) }
+        if !unpacker.skipNil() {
+            try unpacker.members { (key, unpacker) throws(UnpackError) in
+                try read(key, try unpacker.value(depth: 1))
+                return true
+            }
+        }
         for _ in 0..<(try unpacker.arrayCount()) {
             outcomes.append(try Self.outcome(&unpacker, id: id, client: request.client))
         }
@@ -55,25 +60,28 @@ extension JobRecord {
         return members
     }
 
-    private mutating func read(members: [String: Value]) throws(UnpackError) {
-        if let word = members["status"]?.string {
+    private mutating func read(_ key: String, _ value: Value) throws(UnpackError) {
+        switch key {
+        case "status":
+            guard let word = value.string else { return }
             guard let known = JobStatus(rawValue: word) else { throw .outOfRange(offset: 0) }
             status = known
+        case "attempt": attempt = value.int ?? 0
+        case "deaths": deaths = value.int ?? 0
+        case "runs": runs = value.int ?? 0
+        case "due": due = Self.time(value)
+        case "run_at": startedAt = Self.time(value)
+        case "failed_at": failedAt = Self.time(value)
+        case "ended_at": endedAt = Self.time(value)
+        case "last_error": lastError = value.string
+        case "cancel": isCancelRequested = value.bool ?? false
+        case "destroy": isDestroyRequested = value.bool ?? false
+        default: break
         }
-        attempt = members["attempt"]?.int ?? 0
-        deaths = members["deaths"]?.int ?? 0
-        runs = members["runs"]?.int ?? 0
-        if let value = members["due"] { due = Self.time(value) }
-        startedAt = Self.time(members["run_at"])
-        failedAt = Self.time(members["failed_at"])
-        endedAt = Self.time(members["ended_at"])
-        lastError = members["last_error"]?.string
-        isCancelRequested = members["cancel"]?.bool ?? false
-        isDestroyRequested = members["destroy"]?.bool ?? false
     }
 
-    private static func time(_ value: Value?) -> WallTime? {
-        value?.int.map { WallTime(milliseconds: Int64($0)) }
+    private static func time(_ value: Value) -> WallTime? {
+        value.int.map { WallTime(milliseconds: Int64($0)) }
     }
 
     private static func encode(_ outcome: JobOutcome, into writer: inout ByteWriter) {
