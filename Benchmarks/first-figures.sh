@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # First figures of a cluster of release programs (swift build -c release): a distributor and two nodes.
 #
-#     Benchmarks/first-figures.sh [JOBS [ROUNDS]]
+#     Benchmarks/first-figures.sh [JOBS]
 #
 # Prints how many trivial jobs a second go from `jr enqueue --many - --wait` through to their results and what CPU a job
-# takes, for jobs in memory and for each sync mode of the journal; and how long it is from `kill -9` of a node to its
-# first stored job running again.
+# takes, for jobs in memory and for each sync mode of the journal.
 set -euo pipefail
 export LC_ALL=C
-jobs=${1:-200000} rounds=${2:-20}
+jobs=${1:-200000}
 bin=${JR_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.build/release}
 if [ ! -x "$bin/jr-supervisor" ]; then
     echo "there is no $bin/jr-supervisor: run 'swift build -c release' first" >&2
@@ -21,37 +20,18 @@ cd "$work"
 unset JR_URL
 
 mkdir jobs
-mkfifo said
-exec 3<> said
 cat > jobs/trivial.swift <<'JOB'
 import JobReactor
 
 job("trivial") { args in args["done"] = true }
 JOB
-cat > jobs/again.swift <<'JOB'
-import Glibc
-import JobReactor
-
-/// The first attempt says that it has begun and stays; a later one says when it began, in microseconds.
-job("again") { args, context in
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    if let pipe = fopen(args["pipe"]?.string ?? "", "w") {
-        fputs(context.attempt == 1 ? "begun\n" : "\(now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)\n", pipe)
-        fclose(pipe)
-    }
-    while context.attempt == 1 { try await Task.sleep(for: .seconds(60)) }
-}
-JOB
 
 up() { # STORAGE
-    # The back-off is not what is measured, so no death counts against the next start.
     cat > cluster.json <<MANIFEST
 {
   "name": "figures",
   "distributors": { "main": { "listen": "127.0.0.1:0" } },
-  "nodes": { "worker": { "count": 2, "distributors": ["main"], "jobs": "jobs", "storage": $1, "ready": "120s" } },
-  "defaults": { "backoff": { "resetAfter": "0ms" }, "crashLoop": { "count": 1000, "within": "1s" } }
+  "nodes": { "worker": { "count": 2, "distributors": ["main"], "jobs": "jobs", "storage": $1, "ready": "120s" } }
 }
 MANIFEST
     jr-supervisor up --detach cluster.json > up.log 2>&1 || { cat up.log; exit 1; }
@@ -95,25 +75,6 @@ throughput() { # LABEL
         printf "%-34s %9.0f jobs/s   CPU a job: cluster %5.1f us, jr %5.1f us\n", l, n / t * 1e6, c / n, o / n }'
 }
 
-killed() { # LABEL STORED
-    local round line begun victim
-    if [ "$2" -gt 0 ]; then
-        lines "$2" | jr enqueue trivial --many - --after 10h --node worker.1 --strict > ids 2> ids.err
-    fi
-    for ((round = 0; round < rounds; round++)); do
-        jr enqueue again "pipe=$work/said" --node worker.1 --strict > again.out
-        read -r -t 60 line <&3 && [ "$line" = begun ] || { echo "the job did not begin: ${line:-}" >&2; exit 70; }
-        victim=$(pid worker.1)
-        begun=${EPOCHREALTIME/./}
-        kill -9 "$victim"
-        read -r -t 60 line <&3 || { echo "the job did not run again" >&2; exit 70; }
-        echo $((line - begun))
-    done | sort -n > rounds
-    awk -v l="$1" '{ v[NR] = $1 / 1000 } END {
-        printf "%-34s p50 %6.1f ms   least %6.1f ms   most %6.1f ms   (%d rounds)\n", l, v[int((NR + 1) / 2)], v[1],
-            v[NR], NR }' rounds
-}
-
 echo "$(getconf _NPROCESSORS_ONLN) cores, $jobs jobs of {\"n\": 1}, 2 nodes"
 up '{ "kind": "memory" }'
 throughput "memory"
@@ -121,9 +82,5 @@ down
 for sync in never interval always; do
     up "{ \"kind\": \"journal\", \"sync\": \"$sync\" }"
     throughput "journal, sync $sync"
-    if [ $sync = always ]; then
-        killed "kill -9 to running again" 0
-        killed "the same, 10,000 jobs stored" 10000
-    fi
     down
 done
