@@ -52,7 +52,8 @@ public struct SlotMap<Element> {
     @inlinable
     public var isEmpty: Bool { count == 0 }
 
-    /// Makes room for so many more elements at once: growing little by little would move those that are there each time.
+    /// Makes room for so many more elements at once: growing little by little would move those that are there each
+    /// time.
     @inlinable
     public mutating func reserve(_ more: Int) {
         places.reserveCapacity(count + more)

@@ -189,11 +189,23 @@ public struct JournalWriter: Sendable {
 
     /// The recovered last segment was written again and is open: gives the older segments that may be deleted.
     public mutating func resumeSegment(_ rewritten: RewrittenSegment) -> [UInt64] {
-        segment = rewritten.header
-        index.resizeLast(to: Int(rewritten.header.preallocatedBytes))
-        end = rewritten.bytes.count
-        chain = rewritten.chain
+        resume(rewritten.header, end: rewritten.bytes.count, chain: rewritten.chain)
         return index.dropSegments(index.deadSegments(sparingLast: true))
+    }
+
+    private mutating func resume(_ header: SegmentHeader, end: Int, chain: FrameChain) {
+        segment = header
+        index.resizeLast(to: Int(header.preallocatedBytes))
+        self.end = end
+        self.chain = chain
+    }
+}
+
+extension JournalWriter {
+    /// The recovered last segment is gone on with where its whole commits end. Its header stays, and with it all older
+    /// segments that the header asks for.
+    public mutating func goOn(after tail: RecoveredTail) {
+        resume(tail.scan.header, end: tail.offset, chain: tail.chain)
     }
 }
 

@@ -5,6 +5,7 @@ import JRBase
 struct SegmentWalk: Sendable {
     var scan: SegmentScan
     private(set) var commit: [JournalFrame] = []
+    /// Of all frames of whole commits.
     private(set) var chain = FrameChain()
     /// Set once the segment's seal or close frame was read.
     var summary: SegmentSummary?
@@ -48,17 +49,33 @@ public struct RecoveredTail: Sendable {
     /// The segment ends with a seal or close frame.
     public let isFinished: Bool
     let scan: SegmentScan
+    let chain: FrameChain
 
     init(_ walk: SegmentWalk, offset: Int, tornBytes: Int) {
         self.offset = offset
         self.tornBytes = tornBytes
         isFinished = walk.summary != nil
         scan = walk.scan
+        chain = walk.chain
     }
+
+    /// What the segment is named by.
+    public var firstSequence: UInt64 { scan.header.firstSequence }
 
     /// What a file with the torn bytes is called: the segment's name and the offset where they began.
     public var name: String {
         "\(JournalFormat.segmentName(scan.header.firstSequence).dropLast(4))-\(offset).torn"
+    }
+
+    /// What may be in the page cache only: all whole commits after the last place that was known to be on the disk.
+    ///
+    /// - Parameter witness: the newest one of the store.
+    /// - Returns: the bytes, and where in the segment they are.
+    public func uncertain(_ witness: Witness) -> (bytes: ArraySlice<UInt8>, offset: Int) {
+        let isHere = witness.segment == scan.header.firstSequence
+        let known = isHere ? Int(clamping: witness.offset) : 0
+        let start = min(max(known, JournalFormat.segmentHeaderBytes), offset)
+        return (scan.bytes.dropFirst(start).prefix(offset - start), start)
     }
 
     /// The torn bytes themselves, for the quarantine.
@@ -101,5 +118,13 @@ public struct RecoveredJournal: Sendable {
     public var lastSegmentGoesOn: Bool {
         guard let tail else { return false }
         return !lastSegmentIsDurable || tail.offset < Int(tail.scan.header.preallocatedBytes) / 2
+    }
+
+    /// Whether the last segment is gone on with as it lies there, after what may not be on the disk was written once
+    /// more: see ``RecoveredTail/uncertain(_:)``. One that ended with a seal or close frame is not, as that frame has
+    /// to become another one.
+    public var lastSegmentGoesOnInPlace: Bool {
+        guard let tail, witness != nil else { return false }
+        return !tail.isFinished
     }
 }

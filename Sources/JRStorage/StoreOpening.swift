@@ -160,26 +160,7 @@ struct StoreOpening {
         var report = StorageReport()
         report.recordsRead = recovered.recordsRead
         report.segments = recovered.segments.count
-        StoreReserve.removeLeftovers(in: directory)
-        let segment: StoreFile
-        let dead: [UInt64]
-        if let tail = recovered.tail, recovered.lastSegmentGoesOn {
-            report.tornBytes = tail.tornBytes
-            report.quarantine = try quarantine(tail)
-            let header = writer.rewrittenHeader(of: tail, salt: SystemRandom.seed(), created: SystemClock.wall())
-            let rewritten: RewrittenSegment
-            (rewritten, segment) = try rewrite(tail, header)
-            dead = writer.resumeSegment(rewritten)
-        } else {
-            let header = writer.nextSegmentHeader(
-                salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: 0)
-            let (made, file) = try makeFirst(header, shortest: writer.shortestSegment(commitBytes: 0))
-            segment = file
-            dead = writer.beginSegment(made)
-        }
-        if let header = writer.segment {
-            try directory.rename(segment, to: JournalFormat.segmentName(header.firstSequence))
-        }
+        let (segment, dead) = try openSegment(after: recovered, &writer, &report)
         try directory.sync()
         let witness = try directory.open(JournalFormat.witnessName)
         let place = writer.synced()
@@ -194,6 +175,57 @@ struct StoreOpening {
             directory: directory, sync: sync, policy: policy, writer: writer, segment: segment, witness: witness,
             lock: lock)
         return Opened(store: store, contents: StorageContents(jobs: jobs, report: report), marks: marks)
+    }
+
+    /// The segment that is written next, under its name and durable as far as it goes, and those that are needed no
+    /// more.
+    private func openSegment(
+        after recovered: RecoveredJournal, _ writer: inout JournalWriter, _ report: inout StorageReport
+    ) throws(SystemError) -> (StoreFile, dead: [UInt64]) {
+        let tail = recovered.lastSegmentGoesOn ? recovered.tail : nil
+        if let tail {
+            // What was torn may need their room.
+            if tail.tornBytes > 0 { StoreReserve.removeLeftovers(in: directory) }
+            report.tornBytes = tail.tornBytes
+            report.quarantine = try quarantine(tail)
+        }
+        if let tail, let witness = recovered.witness, recovered.lastSegmentGoesOnInPlace {
+            directory.remove(JournalFormat.temporarySegmentName)
+            writer.goOn(after: tail)
+            return (try goOn(after: tail, witness), [])
+        }
+        StoreReserve.removeLeftovers(in: directory)
+        let segment: StoreFile
+        let dead: [UInt64]
+        if let tail {
+            let header = writer.rewrittenHeader(of: tail, salt: SystemRandom.seed(), created: SystemClock.wall())
+            let rewritten: RewrittenSegment
+            (rewritten, segment) = try rewrite(tail, header)
+            dead = writer.resumeSegment(rewritten)
+        } else {
+            let header = writer.nextSegmentHeader(
+                salt: SystemRandom.seed(), created: SystemClock.wall(), commitBytes: 0)
+            let made: SegmentHeader
+            (made, segment) = try makeFirst(header, shortest: writer.shortestSegment(commitBytes: 0))
+            dead = writer.beginSegment(made)
+        }
+        if let header = writer.segment {
+            try directory.rename(segment, to: JournalFormat.segmentName(header.firstSequence))
+        }
+        return (segment, dead)
+    }
+
+    /// The last segment as it is. What the page cache shows of it beyond what was known to be on the disk is written
+    /// once more, so that the sync is one of these bytes, and what was torn becomes zeros before anything follows.
+    private func goOn(after tail: RecoveredTail, _ witness: Witness) throws(SystemError) -> StoreFile {
+        let file = try directory.open(JournalFormat.segmentName(tail.firstSequence))
+        let uncertain = tail.uncertain(witness)
+        if !uncertain.bytes.isEmpty { try file.write(Array(uncertain.bytes), at: uncertain.offset) }
+        if tail.tornBytes > 0 {
+            try file.write([UInt8](repeating: 0, count: tail.tornBytes), at: tail.offset)
+        }
+        try file.syncData()
+        return file
     }
 
     /// On a full disk it may be short.

@@ -266,6 +266,6 @@ struct CrashPointTests {
 
     @Test("without syncs a power cut at any point leaves what the store was after some commit, and nothing else")
     func never() throws {
-        _ = try check(.never, seed: 7, step: TestSize.rounds(24, full: 1), deepStep: TestSize.rounds(60, full: 20))
+        _ = try check(.never, seed: 7, step: TestSize.rounds(24, full: 1), deepStep: TestSize.rounds(40, full: 20))
     }
 }

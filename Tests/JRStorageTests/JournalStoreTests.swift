@@ -84,6 +84,63 @@ struct JournalStoreTests {
 
     // MARK: Damage
 
+    @Test(
+        "after the death of its process a segment is gone on with as it lies, and what is on the disk is not written again"
+    )
+    func goesOnInPlace() throws {
+        do {
+            let store = try openStore(path).store
+            for number in 0..<100 { try store.commit([.put(job(number, bytes: 1_000))]) }
+        }
+        let before = try snapshot()
+        let recorder = DiskRecorder()
+        let directory = StoreDirectory(path, observer: recorder.observer)
+        let opened = try whenUnlocked { () throws(StorageError) in
+            var opening = StoreOpening(directory: directory, sync: .always)
+            return try opening.open()
+        }
+        #expect(opened.contents.jobs.count == 100)
+        let name = JournalFormat.segmentName(1)
+        #expect(try snapshot()[name] == before[name])
+        for event in recorder.events {
+            guard case .change(let change) = event else { continue }
+            if case .wrote(name, _, _) = change { Issue.record("written again: \(change)") }
+            if case .renamed = change { Issue.record("\(change)") }
+        }
+        try opened.store.commit([.put(job(100))])
+        opened.store.close()
+        #expect(try contents(of: path) == (0...100).map(String.init))
+    }
+
+    @Test("a commit that nothing says was synced is written once more where it is before it counts")
+    func writtenOnceMore() throws {
+        let end: Int
+        do {
+            let store = try openStore(path).store
+            try store.commit([.put(job(0))])
+            end = store.writer.end
+        }
+        do {
+            let store = try openStore(path, sync: .never).store
+            try store.commit([.put(job(1))])
+        }
+        let recorder = DiskRecorder()
+        let directory = StoreDirectory(path, observer: recorder.observer)
+        let store = try whenUnlocked { () throws(StorageError) in
+            var opening = StoreOpening(directory: directory, sync: .always)
+            return try opening.open().store
+        }
+        let written = recorder.events.compactMap { event in
+            if case .change(.wrote(JournalFormat.segmentName(1), let offset, let bytes)) = event {
+                return [offset, offset + bytes.count]
+            }
+            return nil
+        }
+        #expect(written == [[end, store.writer.end]])
+        store.close()
+        #expect(try contents(of: path) == ["0", "1"])
+    }
+
     @Test("a torn end is cut, kept in quarantine and reported with its length")
     func tornTail() throws {
         try openStore(path).store.commit([.put(job(1)), .put(job(2))])

@@ -65,9 +65,25 @@ import Testing
         ]
         for members in wrong {
             var unpacker = Unpacker(Fixtures.packed(members)[...])
-            #expect(throws: UnpackError.outOfRange(offset: 0), "\(members)") { try unpacker.jobOptions() }
+            #expect(throws: UnpackError.self, "\(members)") { try unpacker.jobOptions() }
         }
         var unpacker = Unpacker(Fixtures.packed(["later_version": 1, "max_attempts": 2])[...])
         #expect(try unpacker.jobOptions().maxAttempts == 2)
+    }
+
+    @Test("a key that comes twice is refused, among a few keys and among many", arguments: [0, 15, 16, 40])
+    func twice(others: Int) {
+        var writer = ByteWriter()
+        writer.packMap(count: others + 2)
+        for number in 0..<others {
+            writer.pack("k\(number)")
+            writer.pack(Int64(number))
+        }
+        for _ in 0..<2 {
+            writer.pack("again")
+            writer.pack(Int64(1))
+        }
+        var unpacker = Unpacker(writer.bytes[...])
+        #expect(throws: UnpackError.duplicateKey("again")) { try unpacker.jobOptions() }
     }
 }

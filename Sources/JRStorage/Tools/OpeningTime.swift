@@ -7,7 +7,7 @@ public struct OpeningTime: Sendable {
     public let records: Int
     public let bytes: Int
     public let time: Interval
-    /// Processor time that it took, in user and system mode.
+    /// Processor time of the thread that opens, in user and system mode. Of many jobs a second one decodes half.
     public let processor: Interval
 
     /// Opens the store as a node does, with all that follows from it (a torn end is cut), and closes it again.
@@ -30,7 +30,7 @@ public struct OpeningTime: Sendable {
         }
     }
 
-    /// Of this thread so far, which does all of it; zero where the system does not say.
+    /// Of this thread so far; zero where the system does not say.
     private static var processorTime: Interval {
         let text = (try? Files.read("/proc/thread-self/schedstat", limit: 256)) ?? []
         let first = String(decoding: text.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)
