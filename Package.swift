@@ -93,6 +93,12 @@ let testTargets: [Target] = [
         ["TestSupport", "JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     tests("JobReactorTestingTests", ["JobReactorTesting", "JobReactor"]),
     tests("JRSupervisorTests", ["TestSupport", "JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
+    tests(
+        "AllocationTests",
+        [
+            "TestSupport", "JobReactor", "JRStorage", "JRJournal", "JRCore", "JRWire", "JRReactor", "JRJSON",
+            "JRSystem", "JRBase",
+        ]),
     tests("TidyTests", []),
     // Its snippets are a program of their own, compiled as a user's is.
     tests("UsageTests", ["TestSupport", "JobReactor", "JobReactorTesting"], exclude: ["Snippets"]),

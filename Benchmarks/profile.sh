@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Where the instructions of a job go: jr bench throughput under valgrind's callgrind, for the application (with its
-# distributor) and the node. Instructions are the same on a busy machine as on an idle one.
+# Where the instructions of a job go, and how often it takes memory: jr bench throughput under valgrind's callgrind,
+# for the application (with its distributor) and the node. Instructions are the same on a busy machine as on an idle
+# one.
 #
 #     Benchmarks/profile.sh [STORAGE [FUNCTIONS]]
 #
@@ -34,11 +35,23 @@ file() { # JOBS application|node
     done
     true
 }
+allocations() { # of memory: calls of the allocator by anything but itself
+    awk '
+        /^c?fn=/ {
+            match($0, /\([0-9]+\)/); number = substr($0, RSTART, RLENGTH)
+            if (NF > 1) name[number] = $2
+            if (/^cfn=/) callee = name[number]
+        }
+        /^calls=/ && callee ~ /^(malloc|calloc|realloc|posix_memalign|aligned_alloc)$/ { count += substr($1, 7) }
+        END { print count + 0 }' "$1"
+}
 total() { awk '/^(totals|summary):/ { print $2; exit }' "$1"; }
 
 for process in application node; do
     short=$(file "$few" "$process") long=$(file "$many" "$process")
-    echo "$process: $((($(total "$long") - $(total "$short")) / (many - few))) instructions a job"
+    hundredths=$((($(allocations "$long") - $(allocations "$short")) * 100 / (many - few)))
+    echo "$process: $((($(total "$long") - $(total "$short")) / (many - few))) instructions and" \
+        "$((hundredths / 100)).$(printf %02d $((hundredths % 100))) allocations a job"
     callgrind_annotate --inclusive=yes --threshold=100 "$long" 2> /dev/null \
         | sed -n 's/^ *\([0-9,]*\) ( *[0-9.]*%) *[^:]*:\(.*\) \[.*/\1 \2/p' | tr -d ',' \
         | { command -v swift > /dev/null && swift demangle --simplified || cat; } \

@@ -22,6 +22,16 @@ public struct Ring<Element> {
         return storage[(head + position) & (storage.count - 1)]
     }
 
+    /// Calls `body` with the element at this position, in its place; nil, and no call, where there is none.
+    @inlinable
+    public mutating func with<Result>(_ position: Int, _ body: (inout Element) -> Result) -> Result? {
+        guard position >= 0, position < count else { return nil }
+        let index = (head + position) & (storage.count - 1)
+        guard var element = storage[index].take() else { return nil }
+        defer { storage[index] = element }
+        return body(&element)
+    }
+
     @inlinable
     public mutating func append(_ element: Element) {
         if count == storage.count { grow() }

@@ -1,5 +1,6 @@
 import CJRLinux
 import Glibc
+import Synchronization
 
 /// How a file is opened. Close-on-exec is always set.
 public struct OpenFlags: OptionSet, Sendable {
@@ -190,13 +191,20 @@ public enum Files {
 
     // MARK: Durability and space
 
+    private static let syncCount = Atomic<Int>(0)
+
+    /// Calls of `fsync` and `fdatasync` in this process so far.
+    public static var syncs: Int { syncCount.load(ordering: .relaxed) }
+
     /// Waits until the file, its length and its attributes are on the disk.
     public static func sync(_ raw: Int32, subject: String? = nil) throws(SystemError) {
+        syncCount.wrappingAdd(1, ordering: .relaxed)
         _ = try check(untilNotInterrupted { jr_fsync(raw) }, "fsync", subject)
     }
 
     /// Waits until the file's bytes, and its length if that changed, are on the disk.
     public static func syncData(_ raw: Int32, subject: String? = nil) throws(SystemError) {
+        syncCount.wrappingAdd(1, ordering: .relaxed)
         _ = try check(untilNotInterrupted { jr_fdatasync(raw) }, "fdatasync", subject)
     }
 

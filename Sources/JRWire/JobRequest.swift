@@ -119,6 +119,9 @@ public struct JobOptions: Sendable {
     /// Nothing asked for: at once, once, anywhere, and else as the node is set.
     public static let standard = JobOptions()
 
+    /// Whether surely nothing is asked for; what asks for nothing in many words is not known to be so.
+    public var isPlain: Bool { box == nil }
+
     /// Whether nothing at all is asked for.
     public var isStandard: Bool { box == nil || fields == Fields() }
 

@@ -106,10 +106,7 @@ public struct Unpacker: Sendable {
         default: throw .unexpected(offset: offset, found: marker, wanted: "a string")
         }
         let bytes = try take(count)
-        // Names are ASCII, which needs no further look and is by far the quicker way.
-        if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8(offset: offset) }
-        return text
+        do { return String(copying: try UTF8Span(validating: bytes.span)) } catch { throw .notUTF8(offset: offset) }
     }
 
     /// The bytes of a bin value, not copied.

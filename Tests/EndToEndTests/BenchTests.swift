@@ -32,9 +32,16 @@ struct BenchTests {
         switch words[0] {
         case "memory": #expect((found["bytesPerJob"]?.int ?? 0) >= 0)
         case "recovery": #expect((found["recoveryMicroseconds"]?.int ?? 0) > 0)
+        case "timers": #expect(found["lost"]?.int == 0)
         default:
-            #expect(found["lost"]?.int == 0)
-            #expect((found["p50Microseconds"]?.int ?? -1) >= 0)
+            #expect(found["lost"]?.int == 0 && found["duplicates"]?.int == 0)
+            let numbers = [
+                "jobsPerSecond", "cpuMicrosecondsPerJob", "p50Microseconds", "p99Microseconds", "p999Microseconds",
+                "bytesPerJob", "fsyncs",
+            ]
+            for key in numbers { #expect(found[key]?.double != nil, "\(key)") }
+            // A job is stored, ends and is acknowledged: at least one sync where they come one after the other.
+            #expect(((found["fsyncs"]?.int ?? -1) > 0) == words.contains("journal"))
         }
         let left = try Files.list(directory).filter { $0.hasPrefix("jr-bench-") }
         #expect(left.isEmpty)

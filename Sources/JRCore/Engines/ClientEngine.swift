@@ -25,6 +25,13 @@ public struct ClientEngine: Sendable {
         /// The runs that were reported, the last few of a periodic job: an older one may come after a newer one.
         var reported: [Int] = []
 
+        /// A node keeps fewer than ``runsRemembered`` unacknowledged, so what is older than all of them was reported.
+        func isNews(_ run: Int) -> Bool {
+            if reported.isEmpty { return true }
+            if reported.contains(run) { return false }
+            return reported.count < ClientEngine.runsRemembered || run >= reported.min() ?? 0
+        }
+
         mutating func noteReported(_ run: Int) {
             if reported.count >= ClientEngine.runsRemembered { reported.removeFirst() }
             reported.append(run)
@@ -110,8 +117,9 @@ public struct ClientEngine: Sendable {
         if self.link == link { self.link = nil }
     }
 
-    public mutating func received(_ message: Message, from link: LinkID) {
-        switch message {
+    /// - Parameter message: given away, so that an outcome is not copied on its way to whoever waits for it.
+    public mutating func received(_ message: consuming Message, from link: LinkID) {
+        switch consume message {
         case .receipt(let ids, let level, let node, let text):
             for id in ids { receipt(id, level, node, text) }
         case .refusal(let id, let code, let text):
@@ -127,8 +135,8 @@ public struct ClientEngine: Sendable {
             guard questions.removeValue(forKey: number) != nil else { break }
             events.append(.notAnswered(number, code: code, text: text))
         case .heartbeat, .draining, .failure: break
-        case .hello, .enqueue, .job, .stored, .grant, .outcomesReceived, .request:
-            let word = String(describing: message).prefix { $0 != "(" }
+        case let other:
+            let word = String(describing: other).prefix { $0 != "(" }
             let text = "the message '\(word)' has no place in an application: see docs/protocol.md"
             actions.append(.refuse(link, code: .protocolError, text: text))
         }
@@ -165,42 +173,42 @@ public struct ClientEngine: Sendable {
     public mutating func takeEvents(into events: inout [Event]) { swap(&events, &self.events) }
 
     private mutating func receipt(_ id: JobID, _ level: ReceiptLevel, _ node: String, _ text: String) {
-        guard let place = pending.index(forKey: id), !pending.values[place].isStored else { return }
+        guard let place = pending.index(forKey: id) else { return }
+        let (isNews, isOver) = Self.look(&pending.values[place]) { job in
+            defer { if level == .stored { job.isStored = true } }
+            return (!job.isStored, job.request.feedback.isEmpty)
+        }
+        guard isNews else { return }
         switch level {
         case .accepted: events.append(.accepted(id, reason: text))
         case .stored:
             unstoredCount -= 1
             events.append(.stored(id, node: node))
-            if pending.values[place].request.feedback.isEmpty {
-                pending.remove(at: place)
-            } else {
-                pending.values[place].isStored = true
-            }
+            if isOver { pending.remove(at: place) }
         }
     }
 
-    private mutating func ended(_ outcome: JobOutcome) {
-        guard let place = pending.index(forKey: outcome.id), isNews(outcome, pending.values[place].reported) else {
-            return
+    private mutating func ended(_ outcome: consuming JobOutcome) {
+        guard let place = pending.index(forKey: outcome.id) else { return }
+        let (run, isFinal) = (outcome.run, outcome.isFinal)
+        let (isNews, wasStored) = Self.look(&pending.values[place]) { job in
+            let (isNews, wasStored) = (job.isNews(run), job.isStored)
+            if isNews, !isFinal {
+                job.isStored = true
+                job.noteReported(run)
+            }
+            return (isNews, wasStored)
         }
+        guard isNews else { return }
         // Its receipt was lost with a connection.
-        if !pending.values[place].isStored {
+        if !wasStored {
             unstoredCount -= 1
             events.append(.stored(outcome.id, node: outcome.node))
         }
         events.append(.ended(outcome))
-        if outcome.isFinal {
-            pending.remove(at: place)
-        } else {
-            pending.values[place].isStored = true
-            pending.values[place].noteReported(outcome.run)
-        }
+        if isFinal { pending.remove(at: place) }
     }
 
-    /// A node keeps fewer than ``runsRemembered`` unacknowledged, so what is older than all of them was reported.
-    private func isNews(_ outcome: JobOutcome, _ reported: [Int]) -> Bool {
-        if reported.isEmpty { return true }
-        if reported.contains(outcome.run) { return false }
-        return reported.count < Self.runsRemembered || outcome.run >= reported.min() ?? 0
-    }
+    /// A look at a job in its place, or a change, without a copy of it.
+    private static func look<Result>(_ job: inout Pending, _ body: (inout Pending) -> Result) -> Result { body(&job) }
 }

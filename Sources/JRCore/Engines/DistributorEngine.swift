@@ -59,6 +59,7 @@ public struct DistributorEngine: Sendable {
     /// Applications that are connected now, by the session they keep over reconnections.
     var clients: [JobID: LinkID] = [:]
     var clientSessions: [LinkID: JobID] = [:]
+    private var latestClient: (link: LinkID, session: JobID)?
     /// Jobs that were stored lately, and where: a repeated enqueue of the same id gets the same answer.
     var recent = RecentJobs(limit: 65_536)
     /// Jobs that were cancelled here lately: an application that missed this and enqueues one again is told.
@@ -159,6 +160,7 @@ public struct DistributorEngine: Sendable {
     /// The link is closed, or a newer one of the same application takes its place before it was seen to be.
     private mutating func clientGone(_ link: LinkID, _ client: JobID) {
         clientSessions[link] = nil
+        latestClient = nil
         clients[client] = nil
         questions.clientClosed(link)
         forgetIdleWaits(of: link)
@@ -185,19 +187,20 @@ public struct DistributorEngine: Sendable {
 
     // MARK: Messages
 
-    public mutating func received(_ message: Message, from link: LinkID, at now: Now) {
-        switch message {
+    /// - Parameter message: given away, so that a job's way through here copies nothing of it.
+    public mutating func received(_ message: consuming Message, from link: LinkID, at now: Now) {
+        switch consume message {
         case .heartbeat: break
         case .enqueue(var request):
-            guard let client = clientSessions[link] else { return unexpected(message, link) }
+            guard let client = clientSession(link) else { return unexpected("enqueue", link) }
             request.client = client
             if alwaysUsesSpecifiedNode { request.options.placement.isStrict = true }
             enqueue(request, from: link, at: now)
         case .outcomesReceived(let keys):
-            guard clientSessions[link] != nil else { return unexpected(message, link) }
+            guard clientSessions[link] != nil else { return unexpected("outcomesReceived", link) }
             acknowledge(keys)
         case .request(let number, let verb, let parameters):
-            guard clientSessions[link] != nil else { return unexpected(message, link) }
+            guard clientSessions[link] != nil else { return unexpected("request", link) }
             ask(link, number, verb, parameters)
         case .stored(let ids): stored(ids, by: link)
         case .grant(let total):
@@ -219,34 +222,50 @@ public struct DistributorEngine: Sendable {
         case .replyFailure(let number, let code, let text):
             if let answer = questions.failed(number, from: link, code, text) { finish(answer) }
         case .failure: break
-        case .hello, .receipt, .job: unexpected(message, link)
+        case .hello: unexpected("hello", link)
+        case .receipt: unexpected("receipt", link)
+        case .job: unexpected("job", link)
         }
     }
 
-    private mutating func unexpected(_ message: Message, _ link: LinkID) {
-        let word = String(describing: message).prefix { $0 != "(" }
+    /// The application behind a link; mostly that of the last job.
+    private mutating func clientSession(_ link: LinkID) -> JobID? {
+        if let latestClient, latestClient.link == link { return latestClient.session }
+        guard let session = clientSessions[link] else { return nil }
+        latestClient = (link, session)
+        return session
+    }
+
+    private mutating func unexpected(_ word: String, _ link: LinkID) {
         refuse(link, .protocolError, "the message '\(word)' has no place here: see docs/protocol.md")
     }
 
     // MARK: Jobs in
 
-    private mutating func enqueue(_ request: JobRequest, from link: LinkID, at now: Now) {
+    private mutating func enqueue(_ given: consuming JobRequest, from link: LinkID, at now: Now) {
+        let request = given
         if let handle = handles[request.id] {
-            if jobs[handle]?.node == nil { note(request, .accepted, route: jobs[handle]?.route ?? 0) }
+            if jobs[handle]?.node == nil {
+                note(request.id, of: request.client, .accepted, route: jobs[handle]?.route ?? 0)
+            }
             jobs[handle]?.request.client = request.client
             return
         }
         if let node = recent.node(of: request.id) {
-            note(request, .stored, node: node)
+            note(request.id, of: request.client, .stored, node: node)
             return
         }
         if cancelled.node(of: request.id) != nil { return tellCancelled(request) }
-        if let problem = request.problem(at: now.wall) {
+        // The name of a line was looked at when the line was made.
+        let (isPlain, bytes) = (request.options.isPlain, request.arguments.count)
+        let known = isPlain && bytes <= Limits.argumentBytes ? router.enterAgain(request.name) : nil
+        if known == nil, let problem = request.problem(at: now.wall) {
             send(link, .refusal(id: request.id, code: .invalidJob, text: problem))
             return
         }
-        if jobs.count >= backlogJobs || heldBytes + request.arguments.count > backlogBytes {
+        if jobs.count >= backlogJobs || heldBytes + bytes > backlogBytes {
             counters.refused += 1
+            if let known { router.leave(known) }
             send(
                 link,
                 .refusal(
@@ -256,12 +275,11 @@ public struct DistributorEngine: Sendable {
             return
         }
         // Told by the message alone, so that its node counts it in the same way.
-        let isScheduled = request.options.due != nil
-        let route = router.enter(
-            RouteKey(name: request.name, placement: request.options.placement, isScheduled: isScheduled))
-        heldBytes += request.arguments.count
+        let route = if let known { known } else { router.enter(RouteKey(of: request)) }
+        heldBytes += bytes
         counters.enqueued += 1
         let id = request.id
+        let client = request.client
         let handle = jobs.insert(HeldJob(request: request, order: nextOrder, route: route, node: nil))
         handles[id] = handle
         nextOrder += 1
@@ -272,7 +290,7 @@ public struct DistributorEngine: Sendable {
             router.wait(handle, order: nextOrder - 1, in: route)
             // What stands in line before it may have been settled meanwhile.
             if router.isServable(route) { sendWaiting() }
-            if jobs.with(handle, { $0.node == nil }) == true { note(request, .accepted, route: route) }
+            if jobs.with(handle, { $0.node == nil }) == true { note(id, of: client, .accepted, route: route) }
         }
     }
 
@@ -315,7 +333,7 @@ public struct DistributorEngine: Sendable {
             counters.stored += 1
             // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
             if job.node != link || job.lostAt.map({ $0 != name }) == true { counters.maybeDuplicate += 1 }
-            note(job.request, .stored, node: name)
+            note(id, of: job.request.client, .stored, node: name)
             recent.insert(id, node: name)
             settled(job)
         }
@@ -373,16 +391,14 @@ public struct DistributorEngine: Sendable {
 
     // MARK: Outcomes
 
-    private mutating func ended(_ outcome: JobOutcome, from link: LinkID) {
+    private mutating func ended(_ outcome: consuming JobOutcome, from link: LinkID) {
         guard router.isAnswering(link, for: outcome.client) else { return }
         guard let client = clients[outcome.client] else {
             counters.outcomesWithoutClient += 1
             return
         }
-        let source = OutcomeSource(node: link, client: outcome.client)
-        if let known = outcomeSources.updateValue(source, forKey: outcome.key) {
-            outcomeSources[outcome.key] = known.with(link)
-        }
+        let (key, source) = (outcome.key, OutcomeSource(node: link, client: outcome.client))
+        if let known = outcomeSources.updateValue(source, forKey: key) { outcomeSources[key] = known.with(link) }
         counters.outcomes += 1
         // The receipt of a job goes before its outcome.
         flushReceipts()
@@ -424,7 +440,7 @@ public struct DistributorEngine: Sendable {
 
     // MARK: Out
 
-    mutating func send(_ link: LinkID, _ message: Message) {
+    mutating func send(_ link: LinkID, _ message: consuming Message) {
         actions.append(.send(link, message))
     }
 
@@ -432,17 +448,17 @@ public struct DistributorEngine: Sendable {
         actions.append(.refuse(link, code: code, text: text))
     }
 
-    private mutating func note(_ request: JobRequest, _ level: ReceiptLevel, node: String = "", route: Int = -1) {
+    private mutating func note(
+        _ id: JobID, of client: JobID, _ level: ReceiptLevel, node: String = "", route: Int = -1
+    ) {
         // Among the last few: with many applications and nodes in a turn two messages may say what one could.
-        for place in receipts.indices.suffix(4).reversed() {
-            let known = receipts[place]
-            guard known.client == request.client, known.level == level, known.route == route, known.node == node
-            else { continue }
-            return receipts[place].ids.append(request.id)
-        }
-        var receipt = Receipt(client: request.client, level: level, node: node, route: route)
+        for place in receipts.indices.suffix(4).reversed()
+        where receipts[place].client == client && receipts[place].level == level && receipts[place].route == route
+            && receipts[place].node == node
+        { return receipts[place].ids.append(id) }
+        var receipt = Receipt(client: client, level: level, node: node, route: route)
         receipt.ids.reserveCapacity(receiptRoom)
-        receipt.ids.append(request.id)
+        receipt.ids.append(id)
         receipts.append(receipt)
     }
 

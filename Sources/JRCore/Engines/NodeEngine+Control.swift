@@ -65,7 +65,7 @@ extension NodeEngine {
                 return .failure(
                     .invalidRequest, "the job \(job.record.id) is \(status.rawValue): enqueue it again instead")
             }
-            if let expiry { timers.cancel(expiry) }
+            if let expiry { cancel(expiry) }
             jobs[handle]?.record.status = .new
             jobs[handle]?.record.attempt = 0
             jobs[handle]?.record.deaths = 0
@@ -136,7 +136,7 @@ extension NodeEngine {
     /// Forgets a job and its outcomes with the next commit. A late copy of it counts as one of a cancelled job.
     mutating func erase(_ handle: Handle) {
         guard let job = jobs[handle] else { return }
-        if case .ended(let expiry?) = job.phase { timers.cancel(expiry) }
+        if case .ended(let expiry?) = job.phase { cancel(expiry) }
         discharge(handle)
         if !job.record.status.isEnded { jobs[handle]?.record.status = .cancelled }
         jobs[handle]?.record.outcomes.removeAll()

@@ -79,14 +79,12 @@ extension NodeEngine {
         while let (timer, value) = timers.popDue(at: now.instant) {
             switch value {
             case .due(let handle): due(handle, timer: timer)
-            case .expiry(let handle):
-                guard case .ended? = jobs[handle]?.phase else { continue }
-                jobs[handle]?.record.outcomes.removeAll()
-                settle(handle)
+            case .expiry(let handle): expired(handle)
             case .timeout(let attempt, let limit): timedOut(attempt, after: limit, at: now)
             case .grace(let attempt): giveUp(attempt, at: now)
             }
         }
+        while let handle = expiries.popDue(at: now.instant) { expired(handle) }
         if let retry = storageRetry, retry <= now.instant { storageRetry = nil }
     }
 
@@ -166,7 +164,7 @@ extension NodeEngine {
             }
         report(handle, ending, arguments: arguments, error: error, wanted: wanted, isFinal: true)
         let hasOutcome = jobs.with(handle) { !$0.record.outcomes.isEmpty } == true
-        let expiry = hasOutcome ? timers.insert(.expiry(handle), at: now.instant + settings.outcomeLife) : nil
+        let expiry = hasOutcome ? expire(handle, at: now.instant + settings.outcomeLife) : nil
         jobs.with(handle) { job in
             if status != .failed { job.record.request.arguments = remove && hasOutcome ? [] : arguments }
             job.phase = .ended(expiry: expiry)
@@ -200,7 +198,7 @@ extension NodeEngine {
     mutating func phase(of handle: Handle) -> Phase? { jobs.with(handle) { $0.phase } }
 
     mutating func acknowledged(_ key: OutcomeKey) {
-        defer { if let client = resends.acknowledged(key) { sendMoreOutcomes(of: client) } }
+        defer { if !resends.isEmpty, let client = resends.acknowledged(key) { sendMoreOutcomes(of: client) } }
         guard let handle = handles[key.id],
             jobs.with(handle, { $0.record.forgetOutcome(of: key.run) }) == true
         else { return }
@@ -208,13 +206,13 @@ extension NodeEngine {
     }
 
     /// Forgets an ended job that nobody waits for, if its kind is to be forgotten.
-    private mutating func settle(_ handle: Handle) {
+    mutating func settle(_ handle: Handle) {
         guard let (status, isOver) = jobs.with(handle, { ($0.record.status, $0.record.outcomes.isEmpty) }) else {
             return
         }
         markDirty(handle)
         guard isOver else { return }
-        if case .ended(let expiry?)? = phase(of: handle) { timers.cancel(expiry) }
+        if case .ended(let expiry?)? = phase(of: handle) { cancel(expiry) }
         let forget =
             switch status {
             case .complete: settings.removeDoneJobs
@@ -234,7 +232,7 @@ extension NodeEngine {
         }
         guard let (name, isDeferred, wasFree) = made else { return }
         if wasFree { windows.charge(nil) }
-        let known = lanes[name] ?? .loop
+        let known = lane(of: name) ?? .loop
         ready.append(handle, lane: known == .loop && isDeferred ? .pool : known)
     }
 

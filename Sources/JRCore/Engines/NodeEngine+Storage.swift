@@ -251,7 +251,7 @@ extension NodeEngine {
     mutating func keepEnded(_ handle: Handle, at now: Now) {
         guard let record = jobs[handle]?.record else { return }
         let life = (record.endedAt ?? now.wall) + settings.outcomeLife
-        let expiry = record.outcomes.isEmpty ? nil : timers.insert(.expiry(handle), at: now.instant(of: life))
+        let expiry = record.outcomes.isEmpty ? nil : expire(handle, at: now.instant(of: life))
         jobs[handle]?.phase = .ended(expiry: expiry)
     }
 

@@ -21,7 +21,7 @@ public struct NodeEngine: Sendable {
         case parked
         case running(serial: UInt64, lane: Lane)
         /// Ended, and kept for its outcome or for people; nil where nothing will expire.
-        case ended(expiry: Handle?)
+        case ended(expiry: Expiry?)
         /// To be forgotten with the next commit.
         case removing
     }
@@ -106,10 +106,13 @@ public struct NodeEngine: Sendable {
     public var promise: String
     /// The jobs this node can run.
     let lanes: [String: Lane]
+    /// The last one that was looked up: most jobs are like the one before them, and comparing costs less than a hash.
+    var latest: (name: String, lane: Lane)?
 
     var jobs = SlotMap<Job>()
     var handles: [JobID: Handle] = [:]
     var timers = TimerHeap<Timer>()
+    var expiries = ExpiryLine()
     var windows: GrantWindows
     var ready: ReadyLines
     var scheduledCount = 0
@@ -177,10 +180,11 @@ public struct NodeEngine: Sendable {
 
     /// When ``timersFired(at:)`` is next wanted.
     public var nextDeadline: Instant? {
-        switch (timers.nextDeadline, storageRetry) {
-        case (let due?, let retry?): min(due, retry)
-        case (let due, let retry): due ?? retry
+        var next = timers.nextDeadline
+        for other in [expiries.nextDeadline, storageRetry] {
+            if let other { next = min(next ?? other, other) }
         }
+        return next
     }
 
     public var runningCount: Int { ready.runningCount }
@@ -282,18 +286,19 @@ public struct NodeEngine: Sendable {
 
     // MARK: Messages
 
-    public mutating func received(_ message: Message, from link: LinkID, at now: Now) {
+    /// - Parameter message: given away, so that a job is not copied on its way in.
+    public mutating func received(_ message: consuming Message, from link: LinkID, at now: Now) {
         // What a peer still says after it was refused.
         guard windows.isOpen(link) else { return }
-        switch message {
+        switch consume message {
         case .job(let request): received(request, from: link, at: now)
         case .outcomesReceived(let keys):
             for key in keys { acknowledged(key) }
         case .request(let number, let verb, let parameters):
             answer(number, verb, parameters, to: link, at: now)
         case .heartbeat, .draining, .failure: break
-        case .hello, .enqueue, .receipt, .refusal, .stored, .grant, .ended, .reply, .replyFailure:
-            let word = String(describing: message).prefix { $0 != "(" }
+        case let other:
+            let word = String(describing: other).prefix { $0 != "(" }
             actions.append(
                 .refuse(
                     link, code: .protocolError,
@@ -301,7 +306,7 @@ public struct NodeEngine: Sendable {
         }
     }
 
-    private mutating func received(_ request: JobRequest, from link: LinkID, at now: Now) {
+    private mutating func received(_ request: consuming JobRequest, from link: LinkID, at now: Now) {
         let isScheduled = request.options.due != nil
         if !isScheduled { windows.received(from: link) }
         if let handle = handles[request.id] {
@@ -320,11 +325,12 @@ public struct NodeEngine: Sendable {
             refuse(request.id, code, text, to: link)
             return
         }
+        let id = request.id
         let job = Job(
             record: JobRecord(request: request), phase: .storing, charge: isScheduled ? .nobody : .link(link),
             origin: link)
         let handle = jobs.insert(job)
-        handles[request.id] = handle
+        handles[id] = handle
         if isScheduled { countScheduled(handle, 1) } else { windows.charge(link) }
         markDirty(handle)
         afterCommit.append(.received(handle, from: link))
@@ -339,11 +345,18 @@ public struct NodeEngine: Sendable {
         }
     }
 
-    private func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {
+    mutating func lane(of name: String) -> Lane? {
+        if let latest, latest.name == name { return latest.lane }
+        guard let lane = lanes[name] else { return nil }
+        latest = (name, lane)
+        return lane
+    }
+
+    private mutating func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {
         if !isRecovered { return (.unavailable, "node '\(settings.name)' is still reading its storage") }
         if isDraining { return (.draining, "node '\(settings.name)' is stopping") }
         if isStorageAway || storageRetry != nil { return storageRefusal }
-        if lanes[request.name] == nil {
+        if lane(of: request.name) == nil {
             return (.unknownJob, "node '\(settings.name)' does not know the job '\(request.name)'")
         }
         if let problem = request.problem(at: now.wall) { return (.invalidJob, problem) }

@@ -18,6 +18,8 @@ struct OutcomeResends: Sendable {
 
     private var resends: [JobID: Resend] = [:]
 
+    var isEmpty: Bool { resends.isEmpty }
+
     /// Replaces what was under way for this application.
     mutating func begin(_ client: JobID, over link: LinkID, jobs: [Handle]) {
         var resend = Resend(link: link)

@@ -59,6 +59,14 @@ struct Router: Sendable {
         var turn = 0
         /// Jobs of this kind that the distributor holds, waiting or on their way.
         var held = 0
+        /// Only the name counts.
+        let isPlain: Bool
+
+        init(key: RouteKey, eligible: [LinkID] = []) {
+            self.key = key
+            self.eligible = eligible
+            isPlain = !key.isScheduled && key.placement == .anywhere && !key.name.isEmpty
+        }
     }
 
     private(set) var nodes: [LinkID: NodeLink] = [:]
@@ -68,11 +76,20 @@ struct Router: Sendable {
     private var sweepAt = 1_024
     /// The line that the last job went to.
     private var latest = 0
+    /// Where the node is that was last looked at, which is nearly always the next one too.
+    private var latestNode: (link: LinkID, place: Dictionary<LinkID, NodeLink>.Index)?
 
     /// The line for jobs of this kind, which now has one more to hold.
     mutating func enter(_ key: RouteKey) -> Int {
         // Most jobs are like the one before them, and a comparison costs less than a hash.
         if latest >= routes.count || routes[latest].key != key { latest = routeNumbers[key] ?? newRoute(for: key) }
+        routes[latest].held += 1
+        return latest
+    }
+
+    /// The same for a job that asks for nothing but its name, if the one before it had the same; else nil.
+    mutating func enterAgain(_ name: String) -> Int? {
+        guard latest < routes.count, routes[latest].isPlain, routes[latest].key.name == name else { return nil }
         routes[latest].held += 1
         return latest
     }
@@ -100,36 +117,41 @@ struct Router: Sendable {
     }
 
     mutating func add(_ node: NodeLink, at link: LinkID) {
+        latestNode = nil
         nodes[link] = node
         refreshRoutes()
     }
 
     mutating func remove(_ link: LinkID) -> NodeLink? {
+        latestNode = nil
         guard let node = nodes.removeValue(forKey: link) else { return nil }
         refreshRoutes()
         return node
     }
 
     mutating func forget(job name: String, at link: LinkID) {
-        nodes[link]?.jobs.remove(name)
+        update(link) { $0.jobs.remove(name) }
         refreshRoutes()
     }
 
     mutating func update(_ link: LinkID, _ change: (inout NodeLink) -> Void) {
-        guard let place = nodes.index(forKey: link) else { return }
-        change(&nodes.values[place])
+        with(link) { change(&$0) }
+    }
+
+    /// A look at a node without a copy of it, or a change; nil, and no call, if it is not there.
+    private mutating func with<Result>(_ link: LinkID, _ body: (inout NodeLink) -> Result) -> Result? {
+        if let latestNode, latestNode.link == link { return body(&nodes.values[latestNode.place]) }
+        guard let place = nodes.index(forKey: link) else { return nil }
+        latestNode = (link, place)
+        return body(&nodes.values[place])
     }
 
     /// The name of the node behind the link, if there is one.
-    func name(of link: LinkID) -> String? {
-        guard let place = nodes.index(forKey: link) else { return nil }
-        return nodes.values[place].name
-    }
+    mutating func name(of link: LinkID) -> String? { with(link) { $0.name } }
 
     /// Whether a node is there, and has answered when it was last asked for this application's outcomes.
-    func isAnswering(_ link: LinkID, for client: JobID) -> Bool {
-        guard let place = nodes.index(forKey: link) else { return false }
-        return nodes.values[place].asked.isEmpty || nodes.values[place].asked[client] == nil
+    mutating func isAnswering(_ link: LinkID, for client: JobID) -> Bool {
+        with(link) { $0.asked.isEmpty || $0.asked[client] == nil } ?? false
     }
 
     /// A job goes to a node.
@@ -164,19 +186,23 @@ struct Router: Sendable {
 
     /// The least loaded of the free nodes, preferred ones before all others; equals take turns.
     mutating func choose(for route: Int) -> LinkID? {
-        let eligible = routes[route].eligible
-        let key = routes[route].key
+        let count = routes[route].eligible.count
+        let isScheduled = routes[route].key.isScheduled
+        let preferred = routes[route].isPlain ? [] : routes[route].key.placement.preferred
         var best: (position: Int, tier: Int, load: Int)?
-        for step in eligible.indices {
-            let position = (routes[route].turn + step) % eligible.count
-            guard let node = nodes[eligible[position]], node.takes(scheduled: key.isScheduled) else { continue }
-            let tier = key.placement.preferred.isEmpty || key.placement.preferred.contains(node.name) ? 0 : 1
-            if let best, (best.tier, best.load) <= (tier, node.load) { continue }
-            best = (position, tier, node.load)
+        for step in 0..<count {
+            let position = (routes[route].turn + step) % count
+            let found = with(routes[route].eligible[position]) { node -> (tier: Int, load: Int)? in
+                guard node.takes(scheduled: isScheduled) else { return nil }
+                return (preferred.isEmpty || preferred.contains(node.name) ? 0 : 1, node.load)
+            }
+            guard let (tier, load) = found ?? nil else { continue }
+            if let best, (best.tier, best.load) <= (tier, load) { continue }
+            best = (position, tier, load)
         }
         guard let best else { return nil }
-        routes[route].turn = (best.position + 1) % eligible.count
-        return eligible[best.position]
+        routes[route].turn = (best.position + 1) % count
+        return routes[route].eligible[best.position]
     }
 
     /// The oldest waiting job for which there is a free node now, with that node.
@@ -211,9 +237,11 @@ struct Router: Sendable {
         return "every node that may run it has as many jobs as it takes"
     }
 
-    func isServable(_ number: Int) -> Bool {
+    mutating func isServable(_ number: Int) -> Bool {
         let isScheduled = routes[number].key.isScheduled
-        return routes[number].eligible.contains { nodes[$0]?.takes(scheduled: isScheduled) == true }
+        for place in routes[number].eligible.indices
+        where with(routes[number].eligible[place], { $0.takes(scheduled: isScheduled) }) == true { return true }
+        return false
     }
 
     private mutating func refreshRoutes() {
@@ -233,5 +261,10 @@ struct Router: Sendable {
 }
 
 extension RouteKey {
+    init(of request: JobRequest) {
+        self.init(
+            name: request.name, placement: request.options.placement, isScheduled: request.options.due != nil)
+    }
+
     static let unused = RouteKey(name: "", placement: .anywhere, isScheduled: false)
 }

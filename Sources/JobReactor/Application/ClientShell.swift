@@ -70,17 +70,17 @@ final class ClientShell: PeerLinkOwner {
 
     func attach(to distributor: DistributorShell) {
         // The answers come in the distributor's turn; they are taken in this shell's next one.
-        var box: LinkID?
-        let (link, hello) = distributor.attach(engine.hello) { [weak self] message in
-            guard let self, let link = box else { return }
-            self.engine.received(message, from: link)
-            self.planTurn()
-        }
-        box = link
+        let (link, hello) = distributor.attach(engine.hello, self)
         local = (distributor, link)
         whileRunning = self
         engine.linkOpened(link, hello)
         observe(.connected(distributor: hello.name))
+        planTurn()
+    }
+
+    /// From a distributor in this process.
+    func receive(_ message: consuming Message, from link: LinkID) {
+        engine.received(message, from: link)
         planTurn()
     }
 
@@ -125,7 +125,7 @@ final class ClientShell: PeerLinkOwner {
         planTurn()
     }
 
-    func link(_ link: PeerLink, received message: Message) {
+    func link(_ link: PeerLink, received message: consuming Message) {
         engine.received(message, from: link.id)
         planTurn()
     }
@@ -146,11 +146,15 @@ final class ClientShell: PeerLinkOwner {
 
     private func finishTurn() {
         isTurnPlanned = false
+        var actions: [LinkAction] = []
+        swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
+        // Taken from the end, each is moved and not copied.
+        actions.reverse()
         // Read once a turn: nothing that is called here opens or closes a link.
         let (local, link) = (local, link)
-        for action in actions {
-            switch action {
+        while let action = actions.popLast() {
+            switch consume action {
             case .send(_, let message):
                 if let local {
                     local.distributor.receive(message, from: local.link)
@@ -160,15 +164,18 @@ final class ClientShell: PeerLinkOwner {
             case .refuse(_, let code, let text): link?.refuse(code, text, on: loop)
             }
         }
-        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &self.actions)
+        var events: [ClientEngine.Event] = []
+        swap(&events, &self.events)
         engine.takeEvents(into: &events)
-        for event in events { tell(event) }
-        events.removeAll(keepingCapacity: true)
+        events.reverse()
+        while let event = events.popLast() { tell(event) }
+        swap(&events, &self.events)
         unstored?.count = engine.unstoredCount
     }
 
-    private func tell(_ event: ClientEngine.Event) {
-        switch event {
+    private func tell(_ event: consuming ClientEngine.Event) {
+        switch consume event {
         case .accepted(let id, let reason): tell(id, .accepted(reason: reason))
         case .stored(let id, let node):
             guard let found = observers[id] else { break }

@@ -12,7 +12,7 @@ final class DistributorShell: PeerLinkOwner {
     private var engine: DistributorEngine
     private var links: [LinkID: PeerLink] = [:]
     /// Applications in this process, reached without a socket.
-    private var local: [LinkID: (Message) -> Void] = [:]
+    private var local: [LinkID: ClientShell] = [:]
     private var nextLink = 1
     private var isTurnPlanned = false
     /// Taken from the engine and done; kept for its memory.
@@ -77,15 +77,16 @@ final class DistributorShell: PeerLinkOwner {
 
     // MARK: An application in the same process
 
-    func attach(_ hello: Hello, _ receive: @escaping (Message) -> Void) -> (LinkID, Hello) {
+    /// The application holds this distributor, and is held by it, until ``detach(_:)``.
+    func attach(_ hello: Hello, _ application: ClientShell) -> (LinkID, Hello) {
         let id = newLink()
-        local[id] = receive
+        local[id] = application
         engine.linkOpened(id, hello, at: loop.now)
         planTurn()
         return (id, engine.hello)
     }
 
-    func receive(_ message: Message, from link: LinkID) {
+    func receive(_ message: consuming Message, from link: LinkID) {
         engine.received(message, from: link, at: loop.now)
         planTurn()
     }
@@ -105,7 +106,7 @@ final class DistributorShell: PeerLinkOwner {
         planTurn()
     }
 
-    func link(_ link: PeerLink, received message: Message) {
+    func link(_ link: PeerLink, received message: consuming Message) {
         engine.received(message, from: link.id, at: loop.now)
         planTurn()
     }
@@ -139,19 +140,30 @@ final class DistributorShell: PeerLinkOwner {
 
     private func finishTurn() {
         isTurnPlanned = false
+        var actions: [LinkAction] = []
+        swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
+        // Taken from the end, each is moved and not copied.
+        actions.reverse()
         // Read once a turn: nothing that is called here opens or closes a link.
         let (local, links) = (local, links)
-        for action in actions {
-            switch action {
-            case .send(let link, let message):
-                if let receive = local[link] { receive(message) } else { links[link]?.send(message, on: loop) }
+        // Most go where the one before went.
+        var latest: (id: LinkID, application: ClientShell?, link: PeerLink?)?
+        while let action = actions.popLast() {
+            switch consume action {
+            case .send(let id, let message):
+                if latest?.id != id { latest = (id, local[id], links[id]) }
+                if let application = latest?.application {
+                    application.receive(message, from: id)
+                } else {
+                    latest?.link?.send(message, on: loop)
+                }
             case .refuse(let link, let code, let text):
                 say(.warning, "refused \(links[link]?.peer ?? "the application"): \(text)")
                 links[link]?.refuse(code, text, on: loop)
             }
         }
-        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &self.actions)
     }
 
     func stop() {

@@ -6,7 +6,7 @@ import JRWire
 /// What an engine's shell hears of its links. All calls come on the reactor's thread.
 protocol PeerLinkOwner: AnyObject {
     func linkOpened(_ link: PeerLink, _ hello: Hello)
-    func link(_ link: PeerLink, received message: Message)
+    func link(_ link: PeerLink, received message: consuming Message)
     /// Once, whoever closed it; also for a link that never got as far as a hello.
     func linkClosed(_ link: PeerLink, reason: String)
 }
@@ -21,6 +21,7 @@ final class PeerLink: ConnectionHandler {
     let id: LinkID
     let peer: String
     private(set) var hello: Hello?
+    private var isGreeted = false
     private let connection: Connection
     private weak var owner: (any PeerLinkOwner)?
     private var decoder = FrameDecoder(limit: Limits.helloBytes)
@@ -75,9 +76,10 @@ final class PeerLink: ConnectionHandler {
         guard closing == nil else { return }
         heartbeat.received(at: loop.now.instant)
         decoder.append(bytes)
+        let owner = owner
         do {
             while closing == nil, !isClosed, let body = try decoder.next() {
-                try take(try Message(body: body), on: loop)
+                try take(try Message(body: body), owner, on: loop)
             }
         } catch let error as MessageError {
             let code: RefusalCode = if case .version = error { .versionMismatch } else { .protocolError }
@@ -87,23 +89,28 @@ final class PeerLink: ConnectionHandler {
         }
     }
 
-    private func take(_ message: Message, on loop: Loop) throws {
-        switch (message, hello) {
-        case (.hello(let hello), nil):
-            self.hello = hello
-            if let answer { connection.write { $0.write(.hello(answer)) } }
-            answer = nil
-            decoder.limit = Limits.frameBytes
-            heartbeat.peerPromised(hello.heartbeat)
-            if let timer { loop.cancel(timer) }
-            watch(on: loop)
-            owner?.linkOpened(self, hello)
-        case (.failure(_, let text), _):
+    private func take(_ message: consuming Message, _ owner: (any PeerLinkOwner)?, on loop: Loop) throws {
+        switch consume message {
+        case .failure(_, let text):
             closing = "the peer closed: \(text)"
             connection.close()
-        case (_, nil): throw MessageError.notOurProtocol
-        case (_, _?): owner?.link(self, received: message)
+        case .hello(let hello) where !isGreeted: greeted(hello, on: loop)
+        case let other:
+            guard isGreeted else { throw MessageError.notOurProtocol }
+            owner?.link(self, received: other)
         }
+    }
+
+    private func greeted(_ hello: Hello, on loop: Loop) {
+        self.hello = hello
+        isGreeted = true
+        if let answer { connection.write { $0.write(.hello(answer)) } }
+        answer = nil
+        decoder.limit = Limits.frameBytes
+        heartbeat.peerPromised(hello.heartbeat)
+        if let timer { loop.cancel(timer) }
+        watch(on: loop)
+        owner?.linkOpened(self, hello)
     }
 
     func connectionClosed(_ connection: Connection, reason: CloseReason, on loop: Loop) {

@@ -50,7 +50,7 @@ extension NodeShell {
 
     private func run(_ order: RunOrder) {
         let record = order.record
-        guard let definition = definitions[record.request.name] else {
+        guard let definition = definition(of: record.request.name) else {
             let error = "node '\(configuration.settings.name)' no longer knows the job '\(record.request.name)'"
             let bytes = record.request.arguments
             ended(order, .failure(error: error, arguments: bytes, feedback: bytes, isFinal: false))
@@ -72,6 +72,12 @@ extension NodeShell {
             loop.offload({ runner.run() }, then: { [weak self] _, result in self?.ended(order, result) })
         case (.step, let lane): runAwaiting(order, runner, onPool: lane == .pool) { await runner.runAwaiting() }
         }
+    }
+
+    private func definition(of name: String) -> JobDefinition? {
+        if let latestDefinition, latestDefinition.name == name { return latestDefinition }
+        latestDefinition = definitions[name]
+        return latestDefinition
     }
 
     private func runInTurn(_ runner: AttemptRunner, _ order: RunOrder) {
@@ -142,7 +148,7 @@ extension NodeShell {
 
     func ended(_ order: RunOrder, _ result: AttemptResult) {
         let id = order.record.id
-        running[order.attempt] = nil
+        if !running.isEmpty { running[order.attempt] = nil }
         guard !isClosed else { return }
         if !engine.isSuperseded(order.attempt) { storage.unmarkRunning(id) }
         // The wait for what comes next counts from now, and the turn may have begun long ago.

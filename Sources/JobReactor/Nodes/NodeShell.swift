@@ -15,6 +15,8 @@ final class NodeShell: PeerLinkOwner {
     let storage: any JobStorage
     private let observe: @Sendable (NodeEvent) -> Void
     let definitions: [String: JobDefinition]
+    /// That of the last attempt: most jobs are like the one before them.
+    var latestDefinition: JobDefinition?
     var engine: NodeEngine
     private var links: [LinkID: PeerLink] = [:]
     private var listener: Listener?
@@ -146,7 +148,7 @@ final class NodeShell: PeerLinkOwner {
         planTurn()
     }
 
-    func link(_ link: PeerLink, received message: Message) {
+    func link(_ link: PeerLink, received message: consuming Message) {
         engine.received(message, from: link.id, at: loop.now)
         planTurn()
     }
@@ -171,9 +173,13 @@ final class NodeShell: PeerLinkOwner {
         guard !isClosed else { return }
         runReady()
         if let batch = engine.takeBatch(at: loop.now, keepsRecords: storage.keepsRecords) { commit(batch) }
+        var actions: [LinkAction] = []
+        swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        for action in actions { act(action) }
-        actions.removeAll(keepingCapacity: true)
+        // Taken from the end, each is moved and not copied.
+        actions.reverse()
+        while let action = actions.popLast() { act(action) }
+        swap(&actions, &self.actions)
         for cancellation in engine.takeCancellations() { stop(cancellation) }
         tellRecovery()
         armTimer()
@@ -199,8 +205,8 @@ final class NodeShell: PeerLinkOwner {
         }
     }
 
-    private func act(_ action: LinkAction) {
-        switch action {
+    private func act(_ action: consuming LinkAction) {
+        switch consume action {
         case .send(let link, let message): links[link]?.send(message, on: loop)
         case .refuse(let link, let code, let text): links[link]?.refuse(code, text, on: loop)
         }

@@ -120,12 +120,13 @@ enum Bench {
         let warmUp = min(plan.jobs, 2_000)
         _ = try BenchLoad(cluster.queue, jobs: warmUp, argumentBytes: plan.argumentBytes).run(window: plan.window)
         let load = BenchLoad(cluster.queue, jobs: plan.jobs, argumentBytes: plan.argumentBytes)
-        cluster.mark()
+        try cluster.mark()
         let begun = SystemClock.instant()
         var sent = begun
         let result = try load.run(window: plan.window) { sent = SystemClock.instant() }
         let time = SystemClock.instant() - begun
         let used = cluster.used()
+        let syncs = try cluster.syncs()
         report.add("window", "under way at once", Int64(plan.window))
         report.add("jobsPerSecond", "jobs a second", Double(plan.jobs) * 1e9 / Double(time.nanoseconds), "")
         if plan.mode == .burst {
@@ -134,6 +135,7 @@ enum Bench {
         }
         report.add(result.times)
         report.add(used, jobs: plan.jobs)
+        if plan.url == nil { report.add("fsyncs", "fsyncs of the nodes", syncs) }
         report.add("lost", "lost", Int64(plan.jobs - result.ended))
         report.add("duplicates", "feedback that came twice", Int64(result.duplicates))
     }

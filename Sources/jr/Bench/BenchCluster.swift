@@ -12,6 +12,7 @@ final class BenchCluster {
     private let reactor: Reactor
     private let directory: String
     private let address: String
+    private var syncsBefore: Int64 = 0
     private let before: Monitor<[String: BenchUsage]>
 
     init(_ plan: BenchPlan, distributorIsAlone: Bool = false) throws {
@@ -81,7 +82,8 @@ final class BenchCluster {
     // MARK: What it uses
 
     /// Counts from here.
-    func mark() {
+    func mark() throws {
+        syncsBefore = try allSyncs()
         before.update { $0 = usages() }
     }
 
@@ -89,6 +91,15 @@ final class BenchCluster {
     func used() -> [(label: String, usage: BenchUsage)] {
         let (now, then) = (usages(), before.update { $0 })
         return now.sorted { $0.key < $1.key }.map { ($0.key, $0.value - (then[$0.key] ?? BenchUsage())) }
+    }
+
+    /// How often the nodes have synced a file since ``mark()``, as their journals do.
+    func syncs() throws -> Int64 {
+        try allSyncs() - syncsBefore
+    }
+
+    private func allSyncs() throws -> Int64 {
+        try processes.filter { $0.label.hasPrefix("node") }.reduce(0) { try $0 + $1.syncs() }
     }
 
     private func usages() -> [String: BenchUsage] {

@@ -10,7 +10,7 @@ enum BenchModes {
         let cluster = try BenchCluster(plan)
         try cluster.startNodes()
         try store(plan.jobs, plan, cluster) { JobOptions(after: .seconds(36_000)) }
-        cluster.mark()
+        try cluster.mark()
         let due = 10_000
         let late = Monitor((times: Histogram(), ended: 0))
         let now = SystemClock.now()
@@ -38,12 +38,12 @@ enum BenchModes {
     /// What a job takes that waits in a distributor without nodes, and one that is scheduled on a node.
     static func memory(_ plan: BenchPlan, _ report: inout BenchReport) throws {
         let cluster = try BenchCluster(plan, distributorIsAlone: true)
-        cluster.mark()
+        try cluster.mark()
         try store(plan.jobs, plan, cluster) { JobOptions(after: .seconds(36_000)) }
         try add("bytesPerWaitingJob", "bytes a job waiting in a distributor", "distributor", cluster, plan, &report)
         let scheduled = try BenchCluster(plan)
         try scheduled.startNodes()
-        scheduled.mark()
+        try scheduled.mark()
         try store(plan.jobs, plan, scheduled) { JobOptions(after: .seconds(36_000)) }
         try add("bytesPerJob", "bytes a job scheduled on a node", "node", scheduled, plan, &report)
     }

@@ -104,6 +104,16 @@ final class BenchProcess {
 
     var usage: BenchUsage { BenchUsage(of: pid) }
 
+    /// How often it has synced a file so far, by its own count; for a process that is this program.
+    func syncs() throws -> Int64 {
+        guard let raw = input?.raw else { return 0 }
+        try Files.writeAll(raw, [UInt8(ascii: "?")])
+        // Whatever else it has said meanwhile comes before.
+        while true {
+            if let count = Int64(try line()) { return count }
+        }
+    }
+
     /// Ends it in good order, by the end of its input, so that a profiler can write what it saw.
     func end() {
         input = nil

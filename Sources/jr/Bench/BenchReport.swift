@@ -38,6 +38,9 @@ struct BenchReport {
         let total = used.reduce(0) { $0 + $1.usage.userMicroseconds + $1.usage.systemMicroseconds }
         let calls = used.reduce(0) { $0 + $1.usage.readWriteCalls }
         add("cpuMicrosecondsPerJob", "CPU a job, all processes", Double(total) / Double(self.jobs), "us")
+        add(
+            "bytesPerJob", "memory more a job", used.reduce(0) { $0 + $1.usage.residentBytes } / Int64(self.jobs),
+            "bytes")
         add("readWriteCallsPerJob", "read and write calls a job", Double(calls) / Double(self.jobs), "")
     }
 
