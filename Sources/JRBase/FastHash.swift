@@ -21,6 +21,9 @@ public enum FastHash {
         let secret = secret
         let product = (first ^ secret.0).multipliedFullWidth(
             by: second ^ secret.1 ^ UInt64(bitPattern: Int64(seed)))
-        return Int(bitPattern: UInt(product.high ^ product.low))
+        // Where the other factor is near a simple fraction, numbers in steps fill few of the buckets: bits of above are
+        // mixed into those below once more, by the golden ratio, which is near to none.
+        let mixed = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
+        return Int(bitPattern: UInt(mixed ^ (mixed &>> 32)))
     }
 }
