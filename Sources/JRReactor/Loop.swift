@@ -3,9 +3,9 @@ public import JRSystem
 
 /// The event loop, seen from its own thread. Not `Sendable`: the compiler keeps it there.
 ///
-/// A turn: wait; read, accept, exits and signals; work of other threads; due timers; then in a few rounds, as long as
-/// there is any, jobs of tasks and actors, what was put off with ``soon(_:)``, and the hooks of ``atEndOfTurn(_:)``; at
-/// last write what connections have gathered. An idle loop makes no system call at all.
+/// A turn: wait; read, accept, exits and signals; work of other threads; jobs of tasks and actors; due timers; what was
+/// put off with ``soon(_:)``; the hooks of ``atEndOfTurn(_:)``, and in a few more rounds those that hooks have made;
+/// write what connections have gathered. An idle loop makes no system call at all.
 public final class Loop {
     /// The reactor whose thread runs this loop: the way in for other threads.
     public let reactor: Reactor
@@ -45,8 +45,8 @@ public final class Loop {
     /// Jobs of tasks and actors run in one turn, so that two that call each other for ever do not keep the loop from
     /// its sockets.
     private static let jobsPerTurn = 1_024
-    /// What follows at once from what has come leaves in the same write, if it takes no more rounds than these, and no
-    /// further one is begun after this time: sockets wait meanwhile.
+    /// What follows at once from what has come leaves in the same write, if it takes no more rounds of hooks than these,
+    /// and no further one is begun after this time: sockets wait meanwhile.
     private static let roundsPerTurn = 8
     private static let timeForRounds = Interval.microseconds(Int64(500))
     private static let spareBufferCount = 16
@@ -102,13 +102,14 @@ public final class Loop {
 
     // MARK: Later in the turn
 
-    /// Calls `body` later in this turn, or, where that has taken long already, in the next one, which then does not
-    /// wait: the way to go on with long work while others get their share.
+    /// Calls `body` later in this turn, or, from a call of this kind or a hook, in the next one, which then does not wait:
+    /// the way to go on with long work while others get their share, and once what is to be sent has been written.
     public func soon(_ body: @escaping (Loop) -> Void) {
         putOff.append(body)
     }
 
-    /// Calls `body` once, after all that this turn has read and run by then, and before connections are written.
+    /// Calls `body` once, after all that this turn has read and run by then, and before connections are written; from a
+    /// hook, after the other hooks, or in the next turn where this one has taken long.
     public func atEndOfTurn(_ body: @escaping (Loop) -> Void) {
         hooks.append(body)
     }
@@ -222,7 +223,9 @@ public final class Loop {
         refreshNow()
         for index in 0..<count { dispatch(poller.event(index)) }
         takeInbox()
+        runJobs()
         fireTimers()
+        runPutOff()
         runRounds()
         flush()
         deliverClosed()
@@ -274,10 +277,8 @@ public final class Loop {
     private func runRounds() {
         let start = now.instant
         for _ in 0..<Self.roundsPerTurn {
-            runJobs()
-            runPutOff()
             runHooks()
-            guard !jobs.isEmpty || !putOff.isEmpty || !hooks.isEmpty else { return }
+            guard !hooks.isEmpty else { return }
             if reactor.now.instant - start > Self.timeForRounds { return }
         }
     }

@@ -18,7 +18,8 @@ public final class MemoryStorage: JobStorage {
     public func commit(
         _ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
     ) {
-        loop.soon { done($0, .success(())) }
+        // In this turn still, so that what follows is sent with what has been stored.
+        loop.atEndOfTurn { done($0, .success(())) }
     }
 
     public func markRunning(_ id: JobID) {}
