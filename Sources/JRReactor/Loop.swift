@@ -45,8 +45,8 @@ public final class Loop {
     /// Jobs of tasks and actors run in one turn, so that two that call each other for ever do not keep the loop from
     /// its sockets.
     private static let jobsPerTurn = 1_024
-    /// What follows at once from what has come leaves in the same write, if it takes no more rounds of hooks than these,
-    /// and no further one is begun after this time: sockets wait meanwhile.
+    /// What follows at once from what has come leaves in the same write, if it takes no more rounds of hooks than
+    /// these, and no further one is begun after this time: sockets wait meanwhile.
     private static let roundsPerTurn = 8
     private static let timeForRounds = Interval.microseconds(Int64(500))
     private static let spareBufferCount = 16
@@ -102,8 +102,8 @@ public final class Loop {
 
     // MARK: Later in the turn
 
-    /// Calls `body` later in this turn, or, from a call of this kind or a hook, in the next one, which then does not wait:
-    /// the way to go on with long work while others get their share, and once what is to be sent has been written.
+    /// Calls `body` later in this turn, or, from a call of this kind or a hook, in the next one, which then does not
+    /// wait: the way to go on with long work while others get their share, and after what is to be sent was written.
     public func soon(_ body: @escaping (Loop) -> Void) {
         putOff.append(body)
     }

@@ -27,6 +27,7 @@ public final class MemoryStorage: JobStorage {
     public func clearInheritedMarks() {}
 
     public func close(on loop: Loop, _ done: @escaping (Loop) -> Void) {
-        loop.soon(done)
+        // After a commit that is under way.
+        loop.atEndOfTurn { $0.soon(done) }
     }
 }
