@@ -92,7 +92,9 @@ let testTargets: [Target] = [
         "JobReactorTests",
         ["TestSupport", "JobReactor", "JRCore", "JRWire", "JRSettings", "JRReactor", "JRSystem", "JRBase"]),
     tests("JobReactorTestingTests", ["JobReactorTesting", "JobReactor"]),
-    tests("JRSupervisorTests", ["TestSupport", "JRSupervisor", "JRSupervision", "JRReactor", "JRSystem", "JRBase"]),
+    tests(
+        "JRSupervisorTests",
+        ["TestSupport", "JRSupervisor", "JRSupervision", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
     tests(
         "AllocationTests",
         [

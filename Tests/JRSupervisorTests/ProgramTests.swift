@@ -48,12 +48,12 @@ final class Folder {
     }
 
     /// Starts `up` in the foreground with its output in a pipe.
-    func up(_ arguments: String...) throws -> Running {
+    func up(_ arguments: String..., environment: [String] = []) throws -> Running {
         let ends = try Pipe(nonBlocking: false).takeEnds()
         let write = Descriptor(owning: ends.write)
         let request = SpawnRequest(
             executable: program, arguments: ["jr-supervisor", "up", "--json"] + arguments,
-            environment: Folder.environment, workingDirectory: path,
+            environment: Folder.environment + environment, workingDirectory: path,
             descriptors: [(1, write.raw), (2, write.raw)], newProcessGroup: true)
         return Running(pid: try Processes.spawn(request), console: LineReader(ends.read))
     }

@@ -47,6 +47,19 @@ import Testing
         #expect(Rules.bannedTexts(file(path, line)).map(\.description) == [])
     }
 
+    @Test("a date in the supervisor's code is found, and where it is only shown it is not")
+    func dates() {
+        let lines = ["let a: WallTime", "let b = loop.now.wall", "let c = SystemClock.wall()", "d = now.wall - e"]
+        for line in lines {
+            #expect(Rules.dates(file("Sources/JRSupervision/A.swift", line)).count == 1, "\(line)")
+            #expect(Rules.dates(file("Sources/JRSupervisor/EventLog.swift", line)).isEmpty)
+            #expect(Rules.dates(file("Sources/JRCore/A.swift", line)).isEmpty)
+        }
+        for line in ["let wall = walls.wallpaper", "let a = now.instant // now.wall", #"let a = ".wall""#] {
+            #expect(Rules.dates(file("Sources/JRSupervision/A.swift", line)).isEmpty, "\(line)")
+        }
+    }
+
     @Test("imports are held against the package and the table of system modules")
     func imports() {
         let dependencies: [String: Set<String>] = ["JRCore": ["JRBase"], "JRCoreTests": ["JRCore"]]

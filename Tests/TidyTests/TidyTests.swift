@@ -67,6 +67,17 @@ import Testing
         report(Rules.placeholders(repository.files))
     }
 
+    @Test("the supervisor decides by the forward clock, and has the date only to show it")
+    func dates() {
+        report(repository.files.flatMap(Rules.dates))
+        for (path, why) in Rules.datesOfSupervision {
+            let file = repository.files.first { $0.path == path }
+            #expect(
+                file.map { !Rules.datesIn($0).isEmpty } == true,
+                "Rules.datesOfSupervision: \(path) has no date any more (\(why)). Take it out.")
+        }
+    }
+
     @Test("unsafe code says why it is safe")
     func safety() {
         report(repository.files.flatMap(Rules.unsafeCode))
