@@ -149,11 +149,9 @@ final class ClientShell: PeerLinkOwner {
         var actions: [LinkAction] = []
         swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        // Taken from the end, each is moved and not copied.
-        actions.reverse()
         // Read once a turn: nothing that is called here opens or closes a link.
         let (local, link) = (local, link)
-        while let action = actions.popLast() {
+        actions.takeEach { action in
             switch consume action {
             case .send(_, let message):
                 if let local {
@@ -168,8 +166,8 @@ final class ClientShell: PeerLinkOwner {
         var events: [ClientEngine.Event] = []
         swap(&events, &self.events)
         engine.takeEvents(into: &events)
-        events.reverse()
-        while let event = events.popLast() { tell(event) }
+        for event in events { tell(event) }
+        events.removeAll(keepingCapacity: true)
         swap(&events, &self.events)
         unstored?.count = engine.unstoredCount
     }

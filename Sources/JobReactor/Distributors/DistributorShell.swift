@@ -143,13 +143,11 @@ final class DistributorShell: PeerLinkOwner {
         var actions: [LinkAction] = []
         swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        // Taken from the end, each is moved and not copied.
-        actions.reverse()
         // Read once a turn: nothing that is called here opens or closes a link.
         let (local, links) = (local, links)
         // Most go where the one before went.
         var latest: (id: LinkID, application: ClientShell?, link: PeerLink?)?
-        while let action = actions.popLast() {
+        actions.takeEach { action in
             switch consume action {
             case .send(let id, let message):
                 if latest?.id != id { latest = (id, local[id], links[id]) }

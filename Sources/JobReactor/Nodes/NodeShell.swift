@@ -176,9 +176,7 @@ final class NodeShell: PeerLinkOwner {
         var actions: [LinkAction] = []
         swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        // Taken from the end, each is moved and not copied.
-        actions.reverse()
-        while let action = actions.popLast() { act(action) }
+        actions.takeEach { act($0) }
         swap(&actions, &self.actions)
         for cancellation in engine.takeCancellations() { stop(cancellation) }
         tellRecovery()
