@@ -26,6 +26,32 @@ public struct ByteWriter: Sendable {
         }
     }
 
+    /// Two words behind a mark, most significant bytes first: in one piece, since ids are most of what is written.
+    @inlinable
+    public mutating func append(mark: UInt16, _ first: UInt64, _ second: UInt64) {
+        bytes.append(addingCapacity: 18) { out in
+            out.append(repeating: 0, count: 18)
+            var span = out.mutableSpan
+            var raw = span.mutableBytes
+            raw.storeBytes(of: mark.bigEndian, toByteOffset: 0, as: UInt16.self)
+            raw.storeBytes(of: first.bigEndian, toByteOffset: 2, as: UInt64.self)
+            raw.storeBytes(of: second.bigEndian, toByteOffset: 10, as: UInt64.self)
+        }
+    }
+
+    /// A byte, and then a number with its most significant byte first.
+    @inlinable
+    public mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ mark: UInt8, _ number: Number) {
+        let size = MemoryLayout<Number>.size
+        bytes.append(addingCapacity: 1 + size) { out in
+            out.append(mark)
+            out.append(repeating: 0, count: size)
+            var span = out.mutableSpan
+            var raw = span.mutableBytes
+            raw.storeBytes(of: number.bigEndian, toByteOffset: 1, as: Number.self)
+        }
+    }
+
     // SAFETY: in both orders, the pointer is to the bytes of an integer and is read only while the closure runs.
 
     /// Most significant byte first, as the wire has it.
@@ -54,9 +80,9 @@ public struct ByteWriter: Sendable {
     /// Overwrites four bytes at `offset`, for a length that is known only after what follows it.
     @inlinable
     public mutating func patchBigEndian(_ number: UInt32, at offset: Int) {
-        for index in 0..<4 {
-            bytes[offset + index] = UInt8(truncatingIfNeeded: number >> UInt32(24 - 8 * index))
-        }
+        var span = bytes.mutableSpan
+        var raw = span.mutableBytes
+        raw.storeBytes(of: number.bigEndian, toByteOffset: offset, as: UInt32.self)
     }
 
     @inlinable
@@ -125,16 +151,35 @@ public struct ByteReader: Sendable {
         return bytes[position..<position + count]
     }
 
+    /// The next byte if it is below `limit`; nil, and nothing is read, if it is not.
     @inlinable
-    public mutating func bigEndian<Number: FixedWidthInteger & UnsignedInteger>(
+    public mutating func byte(below limit: UInt8) -> UInt8? {
+        guard place < bytes.endIndex, bytes[place] < limit else { return nil }
+        defer { place += 1 }
+        return bytes[place]
+    }
+
+    /// The two words behind this mark; nil, and nothing is read, where something else is next.
+    @inlinable
+    public mutating func words(behind mark: UInt16) -> (UInt64, UInt64)? {
+        guard remaining >= 18, load(UInt16.self, at: offset) == mark else { return nil }
+        defer { place += 18 }
+        return (load(UInt64.self, at: offset + 2), load(UInt64.self, at: offset + 10))
+    }
+
+    @inlinable
+    public mutating func bigEndian<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ type: Number.Type = Number.self
     ) throws(Failure) -> Number {
-        let count = Number.bitWidth / 8
-        guard count <= remaining else { throw .truncated }
-        var number: Number = 0
-        for index in place..<place + count { number = number << 8 | Number(bytes[index]) }
-        place += count
-        return number
+        guard MemoryLayout<Number>.size <= remaining else { throw .truncated }
+        defer { place += MemoryLayout<Number>.size }
+        return load(type, at: offset)
+    }
+
+    // SAFETY: any bytes are an integer, and the span checks that they are there.
+    @inlinable
+    func load<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type, at offset: Int) -> Number {
+        Number(bigEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type))
     }
 
     @inlinable

@@ -111,7 +111,10 @@ public struct SlotMap<Element> {
     @inlinable
     @discardableResult
     public mutating func with<Result>(_ handle: Handle, _ body: (inout Element) -> Result) -> Result? {
-        isValid(handle) ? places[Int(handle.index)]?.apply(body) : nil
+        guard isValid(handle) else { return nil }
+        // Of an array the element would be lent by a call of its own, of a span it is only an address.
+        var span = places.mutableSpan
+        return span[Int(handle.index)]?.apply(body)
     }
 
     @inlinable
@@ -120,6 +123,14 @@ public struct SlotMap<Element> {
         guard isValid(handle), let place = places[Int(handle.index)].take() else { return nil }
         release(handle)
         return place.element
+    }
+
+    /// Removes an element that nobody wants to see any more, without moving it out.
+    @inlinable
+    public mutating func discard(_ handle: Handle) {
+        guard contains(handle) else { return }
+        places[Int(handle.index)] = nil
+        release(handle)
     }
 
     @inlinable

@@ -134,7 +134,12 @@ public final class Connection {
     /// is dropped. `body` may not write to the same connection.
     public func write(_ body: (inout ByteWriter) -> Void) {
         guard prepareToWrite() else { return }
-        body(&outbox)
+        // Nothing else looks at it meanwhile, so that each look need not be checked against this one.
+        var gathered = ByteWriter()
+        swap(&gathered, &outbox)
+        body(&gathered)
+        precondition(outbox.count == 0, "a body of write() has written to its own connection")
+        swap(&gathered, &outbox)
         noteWritten()
     }
 
@@ -148,11 +153,7 @@ public final class Connection {
     /// even if this process dies in the next moment. What the kernel does not take goes as usual, as does a failure.
     public func flushNow() {
         guard !isClosed, !isBlocked, unsentBytes > 0 else { return }
-        let result = outbox.bytes.withUnsafeBytes { bytes in
-            // SAFETY: as in `send`.
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
-            return isSocket ? IO.send(raw, rest) : IO.write(raw, rest)
-        }
+        let result = handOver(outbox.bytes, from: sent)
         if case .moved(let count) = result { sent += count }
     }
 
@@ -192,11 +193,7 @@ public final class Connection {
     }
 
     private func send() {
-        let result = outbox.bytes.withUnsafeBytes { bytes in
-            // SAFETY: `sent` never exceeds the count, so this is a part of the array, used only within this call.
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
-            return isSocket ? IO.send(raw, rest) : IO.write(raw, rest)
-        }
+        let result = handOver(outbox.bytes, from: sent)
         switch result {
         case .moved(let count):
             sent += count
@@ -210,6 +207,14 @@ public final class Connection {
             isBlocked = true
         case .failed(let code):
             sendingFailed(SystemError(call: isSocket ? "send" : "write", code: code, subject: peer))
+        }
+    }
+
+    private func handOver(_ bytes: [UInt8], from start: Int) -> Transfer {
+        bytes.withUnsafeBytes { bytes in
+            // SAFETY: `start` never exceeds the count, so this is a part of the array, used only within this call.
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+            return isSocket ? IO.send(raw, rest) : IO.write(raw, rest)
         }
     }
 

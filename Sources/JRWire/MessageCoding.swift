@@ -119,7 +119,7 @@ extension Message {
     private static func read(_ unpacker: inout Unpacker) throws -> Message {
         let fields = try unpacker.arrayCount() - 1
         let type = try unpacker.unsigned(Int.self)
-        guard let wanted = fieldCounts[type] else { throw MessageError.unknownType(type) }
+        guard let wanted = fieldCount(of: type) else { throw MessageError.unknownType(type) }
         guard fields == wanted else { throw MessageError.wrongFieldCount(type: type, found: fields, wanted: wanted) }
         switch type {
         case MessageType.hello: return .hello(try hello(&unpacker))
@@ -150,13 +150,19 @@ extension Message {
         }
     }
 
-    private static let fieldCounts: [Int: Int] = [
-        MessageType.hello: 4, MessageType.heartbeat: 0, MessageType.failure: 2, MessageType.draining: 0,
-        MessageType.enqueue: Unpacker.requestFields, MessageType.receipt: 4, MessageType.refusal: 3,
-        MessageType.job: Unpacker.requestFields, MessageType.stored: 1, MessageType.grant: 1,
-        MessageType.ended: Unpacker.outcomeFields, MessageType.outcomesReceived: 1, MessageType.request: 3,
-        MessageType.reply: 2, MessageType.replyFailure: 3,
-    ]
+    /// Nil for a type that is not one of this version.
+    private static func fieldCount(of type: Int) -> Int? {
+        switch type {
+        case MessageType.heartbeat, MessageType.draining: 0
+        case MessageType.stored, MessageType.grant, MessageType.outcomesReceived: 1
+        case MessageType.failure, MessageType.reply: 2
+        case MessageType.refusal, MessageType.request, MessageType.replyFailure: 3
+        case MessageType.hello, MessageType.receipt: 4
+        case MessageType.enqueue, MessageType.job: Unpacker.requestFields
+        case MessageType.ended: Unpacker.outcomeFields
+        default: nil
+        }
+    }
 
     private static func hello(_ unpacker: inout Unpacker) throws -> Hello {
         guard let word = try? unpacker.string(), word == "JobReactor" else { throw MessageError.notOurProtocol }

@@ -30,17 +30,13 @@ extension ByteWriter {
         if value < 0x80 {
             append(UInt8(value))
         } else if let small = UInt8(exactly: value) {
-            append(0xCC as UInt8)
-            append(small)
+            append(0xCC, small)
         } else if let small = UInt16(exactly: value) {
-            append(0xCD as UInt8)
-            appendBigEndian(small)
+            append(0xCD, small)
         } else if let small = UInt32(exactly: value) {
-            append(0xCE as UInt8)
-            appendBigEndian(small)
+            append(0xCE, small)
         } else {
-            append(0xCF as UInt8)
-            appendBigEndian(value)
+            append(0xCF, value)
         }
     }
 
@@ -68,9 +64,7 @@ extension ByteWriter {
     }
 
     public mutating func pack(_ id: JobID) {
-        append(0xC4 as UInt8)
-        append(16 as UInt8)
-        id.append(to: &self)
+        append(mark: Unpacker.idMark, id.high, id.low)
     }
 
     /// Timestamp extension (type -1): 32 bits for whole seconds up to 2106, 64 up to 2514, else 96.
@@ -128,14 +122,11 @@ extension ByteWriter {
         if let short, count <= short.most {
             append(short.mark | UInt8(count))
         } else if let one, count <= 0xFF {
-            append(one)
-            append(UInt8(count))
+            append(one, UInt8(count))
         } else if count <= 0xFFFF {
-            append(two)
-            appendBigEndian(UInt16(count))
+            append(two, UInt16(count))
         } else {
-            append(four)
-            appendBigEndian(UInt32(truncatingIfNeeded: count))
+            append(four, UInt32(truncatingIfNeeded: count))
         }
     }
 }

@@ -39,6 +39,9 @@ public struct Unpacker: Sendable {
 
     private static let fewKeys = 16
 
+    /// What stands before the two words of an id: bytes, of which there are sixteen.
+    static let idMark: UInt16 = 0xC410
+
     private var reader: ByteReader
 
     public init(_ bytes: ArraySlice<UInt8>) {
@@ -83,6 +86,7 @@ public struct Unpacker: Sendable {
     public mutating func unsigned<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(UnpackError)
         -> Number
     {
+        if let small = reader.byte(below: 0x80) { return Number(small) }
         let offset = reader.offset
         if reader.peek() == 0xCF {
             _ = try byte()
@@ -124,14 +128,10 @@ public struct Unpacker: Sendable {
     }
 
     public mutating func jobID() throws(UnpackError) -> JobID {
+        if let (high, low) = reader.words(behind: Self.idMark) { return JobID(high: high, low: low) }
         let offset = reader.offset
-        guard reader.peek() == 0xC4, reader.remaining >= 18 else {
-            guard let id = JobID(bytes: try bytes()) else { throw .outOfRange(offset: offset) }
-            return id
-        }
-        _ = try byte()
-        guard try byte() == 16 else { throw .outOfRange(offset: offset) }
-        return JobID(high: try number(), low: try number())
+        guard let id = JobID(bytes: try bytes()) else { throw .outOfRange(offset: offset) }
+        return id
     }
 
     /// The number of elements that follow; each takes at least a byte, so a count beyond the bytes left is refused.
@@ -272,15 +272,18 @@ public struct Unpacker: Sendable {
         return nil
     }
 
+    @inline(__always)
     private mutating func byte() throws(UnpackError) -> UInt8 {
         do { return try reader.byte() } catch { throw .truncated(offset: reader.offset) }
     }
 
+    @inline(__always)
     private mutating func take(_ count: Int) throws(UnpackError) -> ArraySlice<UInt8> {
         do { return try reader.take(count) } catch { throw .truncated(offset: reader.offset) }
     }
 
-    private mutating func number<Number: FixedWidthInteger & UnsignedInteger>(
+    @inline(__always)
+    private mutating func number<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ type: Number.Type = Number.self
     ) throws(UnpackError) -> Number {
         do { return try reader.bigEndian(type) } catch { throw .truncated(offset: reader.offset) }

@@ -7,24 +7,24 @@ import Testing
 @Suite struct RecentJobsTests {
     @Test("as many of the last as it is made for are known, and never more than twice as many")
     func generations() {
-        var recent = RecentJobs(limit: 10)
+        var recent = RecentJobs<String>(limit: 10)
         let ids = (0..<100).map { JobID(high: 0, low: UInt64($0)) }
         for (count, id) in ids.enumerated() {
-            recent.insert(id, node: "n\(count)")
-            let known = ids.indices.filter { recent.node(of: ids[$0]) != nil }
+            recent.insert(id, "n\(count)")
+            let known = ids.indices.filter { recent[ids[$0]] != nil }
             #expect(known == Array(known.count <= count ? count + 1 - known.count...count : 0...count))
             #expect(known.count >= min(count + 1, 10) && known.count <= 20, "after \(count + 1): \(known.count)")
-            #expect(recent.node(of: id) == "n\(count)")
+            #expect(recent[id] == "n\(count)")
         }
     }
 
     @Test("the last node of an id is what is told")
     func lastNode() {
-        var recent = RecentJobs(limit: 10)
+        var recent = RecentJobs<String>(limit: 10)
         let id = JobID(high: 1, low: 1)
-        recent.insert(id, node: "first")
-        recent.insert(id, node: "second")
-        #expect(recent.node(of: id) == "second")
+        recent.insert(id, "first")
+        recent.insert(id, "second")
+        #expect(recent[id] == "second")
     }
 }
 

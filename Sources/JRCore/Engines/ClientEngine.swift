@@ -212,3 +212,17 @@ public struct ClientEngine: Sendable {
     /// A look at a job in its place, or a change, without a copy of it.
     private static func look<Result>(_ job: inout Pending, _ body: (inout Pending) -> Result) -> Result { body(&job) }
 }
+
+extension [ClientEngine.Event] {
+    /// Takes out all, in order, moved and not copied; the array is empty then, and keeps its memory.
+    ///
+    /// - Parameter body: does one.
+    public mutating func takeEach(_ body: (consuming ClientEngine.Event) -> Void) {
+        for index in indices {
+            var event = ClientEngine.Event.answered(0, .null)
+            swap(&event, &self[index])
+            body(event)
+        }
+        removeAll(keepingCapacity: true)
+    }
+}

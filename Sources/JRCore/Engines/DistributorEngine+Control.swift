@@ -18,7 +18,7 @@ extension DistributorEngine {
         }
         if let handle = handles[id], let job = jobs[handle], job.node == nil {
             changeWaiting(handle, client, number, verb)
-        } else if verb != "retry", handles[id] == nil, cancelled.node(of: id) != nil {
+        } else if verb != "retry", handles[id] == nil, cancelled[id] != nil {
             send(client, .reply(number: number, result: Self.done(verb)))
         } else {
             // A job on its way arrives at its node before the question does.
@@ -50,7 +50,7 @@ extension DistributorEngine {
     private mutating func cancelWaiting(_ handle: Handle) {
         guard let job = jobs[handle] else { return }
         counters.cancelled += 1
-        cancelled.insert(job.request.id, node: "")
+        cancelled.insert(job.request.id, ())
         // The receipt of a job goes before its outcome.
         flushReceipts()
         forget(handle)
@@ -98,7 +98,7 @@ extension DistributorEngine {
         guard let id = Self.id(parameters) else {
             return (.unavailable, "the node went before it answered: ask again when it is back")
         }
-        if let node = recent.node(of: id), !router.nodes.values.contains(where: { $0.name == node }) {
+        if let node = recent[id], !router.nodes.values.contains(where: { $0.name == node }) {
             return (
                 .unavailable, "the node '\(node)', which stored the job \(id), is not connected: ask again when it is"
             )

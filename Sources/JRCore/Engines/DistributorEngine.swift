@@ -61,9 +61,9 @@ public struct DistributorEngine: Sendable {
     var clientSessions: [LinkID: JobID] = [:]
     private var latestClient: (link: LinkID, session: JobID)?
     /// Jobs that were stored lately, and where: a repeated enqueue of the same id gets the same answer.
-    var recent = RecentJobs(limit: 65_536)
+    var recent = RecentJobs<String>(limit: 65_536)
     /// Jobs that were cancelled here lately: an application that missed this and enqueues one again is told.
-    var cancelled = RecentJobs(limit: 65_536)
+    var cancelled = RecentJobs<Void>(limit: 65_536)
     /// From where each outcome that was passed on came, until it is acknowledged or one of the two goes.
     var outcomeSources: [OutcomeKey: OutcomeSource] = [:]
     var questions = Questions()
@@ -251,11 +251,11 @@ public struct DistributorEngine: Sendable {
             jobs[handle]?.request.client = request.client
             return
         }
-        if let node = recent.node(of: request.id) {
+        if let node = recent[request.id] {
             note(request.id, of: request.client, .stored, node: node)
             return
         }
-        if cancelled.node(of: request.id) != nil { return tellCancelled(request) }
+        if cancelled[request.id] != nil { return tellCancelled(request) }
         // The name of a line was looked at when the line was made.
         let (isPlain, bytes) = (request.options.isPlain, request.arguments.count)
         let known = isPlain && bytes <= Limits.argumentBytes ? router.enterAgain(request.name) : nil
@@ -334,7 +334,7 @@ public struct DistributorEngine: Sendable {
             // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
             if job.node != link || job.lostAt.map({ $0 != name }) == true { counters.maybeDuplicate += 1 }
             note(id, of: job.request.client, .stored, node: name)
-            recent.insert(id, node: name)
+            recent.insert(id, name)
             settled(job)
         }
         dropSettled(link)

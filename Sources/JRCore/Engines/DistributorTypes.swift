@@ -16,29 +16,29 @@ public struct DistributorCounters: Sendable, Equatable {
     public var rejected = 0
 }
 
-/// The last ids that were stored, and by which node: `limit` of them at least, and twice as many at the most.
+/// The last ids that something became of, and what: `limit` of them at least, and twice as many at the most.
 ///
 /// Two generations: when the younger one is full the older one goes as a whole, so that no job pays for the removal of
 /// another.
-struct RecentJobs: Sendable {
+struct RecentJobs<End: Sendable>: Sendable {
     private let limit: Int
-    private var younger: [JobID: String] = [:]
-    private var older: [JobID: String] = [:]
+    private var younger: [JobID: End] = [:]
+    private var older: [JobID: End] = [:]
 
     init(limit: Int) {
         self.limit = limit
     }
 
-    func node(of id: JobID) -> String? {
-        if let node = younger[id] { return node }
+    subscript(id: JobID) -> End? {
+        if !younger.isEmpty, let end = younger[id] { return end }
         return older.isEmpty ? nil : older[id]
     }
 
-    mutating func insert(_ id: JobID, node: String) {
+    mutating func insert(_ id: JobID, _ end: End) {
         if younger.count >= limit {
             swap(&younger, &older)
             younger.removeAll(keepingCapacity: true)
         }
-        younger[id] = node
+        younger[id] = end
     }
 }

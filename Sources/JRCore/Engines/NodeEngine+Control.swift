@@ -32,9 +32,9 @@ extension NodeEngine {
             default: return destroy(handle)
             }
         }
-        guard let status = finished.node(of: id), verb != "retry" else { return .value(.null) }
+        guard let status = finished[id], verb != "retry" else { return .value(.null) }
         return verb == "cancel"
-            ? .value(["state": "ended", "status": .string(status)]) : .value(["state": "destroyed"])
+            ? .value(["state": "ended", "status": .string(status.rawValue)]) : .value(["state": "destroyed"])
     }
 
     private mutating func cancel(_ handle: Handle, at now: Now) -> Answer {

@@ -18,7 +18,7 @@ extension NodeEngine {
             if afterCommit.isEmpty { return nil }
             var after = takeSpare()
             swap(&after, &afterCommit)
-            for action in after { perform(action, at: now) }
+            perform(&after, at: now)
             giveBack(&after)
             return nil
         }
@@ -42,7 +42,7 @@ extension NodeEngine {
     public mutating func committed(_ number: Int, at now: Now) {
         guard var batch = commitUnderWay, batch.number == number else { return }
         commitUnderWay = nil
-        for action in batch.after { perform(action, at: now) }
+        perform(&batch.after, at: now)
         giveBack(&batch.after)
         batch.changed.removeAll(keepingCapacity: batch.changed.capacity <= Self.mostSpare)
         swap(&batch.changed, &spareDirty)
@@ -120,8 +120,17 @@ extension NodeEngine {
         jobs.forEach { handle, _ in markDirty(handle) }
     }
 
-    private mutating func perform(_ action: AfterCommit, at now: Now) {
-        switch action {
+    /// Each is moved out, and leaves something that is nothing to remove.
+    private mutating func perform(_ actions: inout [AfterCommit], at now: Now) {
+        for index in actions.indices {
+            var action = AfterCommit.recovered
+            swap(&action, &actions[index])
+            perform(action, at: now)
+        }
+    }
+
+    private mutating func perform(_ action: consuming AfterCommit, at now: Now) {
+        switch consume action {
         case .received(let handle, let link):
             guard let id = jobs.with(handle, { $0.record.id }) else { return }
             counters.stored += 1
@@ -129,7 +138,7 @@ extension NodeEngine {
             // It may have been cancelled meanwhile.
             if case .storing? = phase(of: handle) { start(handle, at: now) }
         case .storedBefore(let id, let link):
-            if handles[id] != nil || finished.node(of: id) != nil {
+            if handles[id] != nil || finished[id] != nil {
                 noteStored(id, for: link)
             } else {
                 // The first copy was refused in between, on a link that may be gone.
@@ -150,10 +159,17 @@ extension NodeEngine {
             }
         case .due(let handle, let timer): due(handle, timer: timer)
         case .removed(let handle):
-            guard case .removing? = phase(of: handle), let job = jobs.remove(handle) else { return }
-            handles[job.record.id] = nil
-            finished.insert(job.record.id, node: job.record.status.rawValue)
-            keepSpare(job.record.outcomes)
+            var outcomes: [JobOutcome] = []
+            let removed = jobs.with(handle) { job -> (JobID, JobStatus)? in
+                guard case .removing = job.phase else { return nil }
+                swap(&outcomes, &job.record.outcomes)
+                return (job.record.id, job.record.status)
+            }
+            guard let (id, status) = removed ?? nil else { return }
+            jobs.discard(handle)
+            handles[id] = nil
+            finished.insert(id, status)
+            keepSpare(outcomes)
         case .reply(let number, let result, let link):
             guard windows.isOpen(link) else { return }
             switch result {

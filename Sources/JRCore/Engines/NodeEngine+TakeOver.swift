@@ -27,7 +27,7 @@ extension NodeEngine {
             // Not stored here yet, and perhaps never: then the copy is the only one.
             return jobs[handle]?.phase == .storing ? .leave : .drop
         }
-        if finished.node(of: record.id) != nil { return .drop }
+        if finished[record.id] != nil { return .drop }
         // What has ended waits for nothing but to be told, or looked at.
         if record.status.isEnded { return .take }
         let placement = record.request.options.placement

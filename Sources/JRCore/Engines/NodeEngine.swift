@@ -118,7 +118,7 @@ public struct NodeEngine: Sendable {
     var scheduledCount = 0
     var scheduledBytes = 0
     /// Jobs that ended and are forgotten, so that a late copy of one is not run again.
-    var finished = RecentJobs(limit: 65_536)
+    var finished = RecentJobs<JobStatus>(limit: 65_536)
     var nextSerial: UInt64 = 0
     /// Outcomes on their way to applications that came back for them.
     var resends = OutcomeResends()
@@ -316,7 +316,7 @@ public struct NodeEngine: Sendable {
             afterCommit.append(.storedBefore(request.id, for: link))
             return
         }
-        if finished.node(of: request.id) != nil {
+        if finished[request.id] != nil {
             counters.duplicates += 1
             afterCommit.append(.storedBefore(request.id, for: link))
             return
@@ -359,7 +359,7 @@ public struct NodeEngine: Sendable {
         if lane(of: request.name) == nil {
             return (.unknownJob, "node '\(settings.name)' does not know the job '\(request.name)'")
         }
-        if let problem = request.problem(at: now.wall) { return (.invalidJob, problem) }
+        if let problem = request.problem(at: now.wall, isNameKnown: true) { return (.invalidJob, problem) }
         if isScheduled,
             scheduledCount >= settings.scheduledJobs
                 || scheduledBytes + request.arguments.count > settings.scheduledBytes

@@ -30,8 +30,12 @@ extension JobRecord {
 
 extension JobRequest {
     /// What is wrong with a request from the wire, or nil: the same rules for every way in.
-    public func problem(at now: WallTime) -> String? {
-        if !Names.isValid(name) {
+    ///
+    /// - Parameters:
+    ///   - now: the time that a due date is held against.
+    ///   - isNameKnown: whether its name is one of those that were looked at before.
+    public func problem(at now: WallTime, isNameKnown: Bool = false) -> String? {
+        if !isNameKnown, !Names.isValid(name) {
             return "the job name '\(name.prefix(200))' is not 1 to \(Limits.nameBytes) letters, digits or '_.:-'"
         }
         if arguments.count > Limits.argumentBytes {

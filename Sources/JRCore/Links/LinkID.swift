@@ -24,20 +24,6 @@ public enum LinkAction: Sendable, Equatable {
     case refuse(LinkID, code: RefusalCode, text: String)
 }
 
-extension [LinkAction] {
-    /// Takes out all, in order, moved and not copied; the array is empty then, and keeps its memory.
-    ///
-    /// - Parameter body: does one.
-    public mutating func takeEach(_ body: (consuming LinkAction) -> Void) {
-        for index in indices {
-            var action = LinkAction.send(LinkID(0), .heartbeat)
-            swap(&action, &self[index])
-            body(action)
-        }
-        removeAll(keepingCapacity: true)
-    }
-}
-
 /// When to send a sign of life, and when a silent peer counts as gone.
 ///
 /// A peer that promised something every `interval` is dead after three of them without a byte: a half-open connection

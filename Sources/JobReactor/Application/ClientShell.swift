@@ -78,10 +78,14 @@ final class ClientShell: PeerLinkOwner {
         planTurn()
     }
 
-    /// From a distributor in this process.
-    func receive(_ message: consuming Message, from link: LinkID) {
-        engine.received(message, from: link)
+    /// From a distributor in this process: what is next for this link of it.
+    func receive(_ messages: inout Outgoing, for link: LinkID) {
+        Self.take(&messages, for: link, &engine)
         planTurn()
+    }
+
+    private static func take(_ messages: inout Outgoing, for link: LinkID, _ engine: inout ClientEngine) {
+        while let message = messages.message(for: link) { engine.received(message, from: link) }
     }
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
@@ -125,9 +129,13 @@ final class ClientShell: PeerLinkOwner {
         planTurn()
     }
 
-    func link(_ link: PeerLink, received message: consuming Message) {
-        engine.received(message, from: link.id)
+    func link(_ link: PeerLink, received messages: inout Arrivals) {
+        Self.take(&messages, from: link.id, &engine)
         planTurn()
+    }
+
+    private static func take(_ messages: inout Arrivals, from link: LinkID, _ engine: inout ClientEngine) {
+        while let message = messages.next() { engine.received(message, from: link) }
     }
 
     func linkClosed(_ link: PeerLink, reason: String) {
@@ -149,25 +157,23 @@ final class ClientShell: PeerLinkOwner {
         var actions: [LinkAction] = []
         swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        // Read once a turn: nothing that is called here opens or closes a link.
-        let (local, link) = (local, link)
-        actions.takeEach { action in
-            switch consume action {
-            case .send(_, let message):
+        var outgoing = Outgoing(consume actions)
+        while let step = outgoing.next() {
+            switch step {
+            case .send(let id):
                 if let local {
-                    local.distributor.receive(message, from: local.link)
-                } else {
-                    link?.send(message, on: loop)
+                    local.distributor.receive(&outgoing, from: id)
+                } else if link?.id == id {
+                    link?.send(&outgoing, on: loop)
                 }
             case .refuse(_, let code, let text): link?.refuse(code, text, on: loop)
             }
         }
-        swap(&actions, &self.actions)
+        self.actions = outgoing.emptied()
         var events: [ClientEngine.Event] = []
         swap(&events, &self.events)
         engine.takeEvents(into: &events)
-        for event in events { tell(event) }
-        events.removeAll(keepingCapacity: true)
+        events.takeEach { tell($0) }
         swap(&events, &self.events)
         unstored?.count = engine.unstoredCount
     }

@@ -86,9 +86,16 @@ final class DistributorShell: PeerLinkOwner {
         return (id, engine.hello)
     }
 
-    func receive(_ message: consuming Message, from link: LinkID) {
-        engine.received(message, from: link, at: loop.now)
+    /// What is next over this link.
+    func receive(_ messages: inout Outgoing, from link: LinkID) {
+        Self.take(&messages, from: link, at: loop.now, &engine)
         planTurn()
+    }
+
+    private static func take(
+        _ messages: inout Outgoing, from link: LinkID, at now: Now, _ engine: inout DistributorEngine
+    ) {
+        while let message = messages.message(for: link) { engine.received(message, from: link, at: now) }
     }
 
     func detach(_ link: LinkID) {
@@ -106,9 +113,15 @@ final class DistributorShell: PeerLinkOwner {
         planTurn()
     }
 
-    func link(_ link: PeerLink, received message: consuming Message) {
-        engine.received(message, from: link.id, at: loop.now)
+    func link(_ link: PeerLink, received messages: inout Arrivals) {
+        Self.take(&messages, from: link.id, at: loop.now, &engine)
         planTurn()
+    }
+
+    private static func take(
+        _ messages: inout Arrivals, from link: LinkID, at now: Now, _ engine: inout DistributorEngine
+    ) {
+        while let message = messages.next() { engine.received(message, from: link, at: now) }
     }
 
     func linkClosed(_ link: PeerLink, reason: String) {
@@ -143,25 +156,21 @@ final class DistributorShell: PeerLinkOwner {
         var actions: [LinkAction] = []
         swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        // Read once a turn: nothing that is called here opens or closes a link.
-        let (local, links) = (local, links)
-        // Most go where the one before went.
-        var latest: (id: LinkID, application: ClientShell?, link: PeerLink?)?
-        actions.takeEach { action in
-            switch consume action {
-            case .send(let id, let message):
-                if latest?.id != id { latest = (id, local[id], links[id]) }
-                if let application = latest?.application {
-                    application.receive(message, from: id)
+        var outgoing = Outgoing(consume actions)
+        while let step = outgoing.next() {
+            switch step {
+            case .send(let id):
+                if let application = local[id] {
+                    application.receive(&outgoing, for: id)
                 } else {
-                    latest?.link?.send(message, on: loop)
+                    links[id]?.send(&outgoing, on: loop)
                 }
             case .refuse(let link, let code, let text):
                 say(.warning, "refused \(links[link]?.peer ?? "the application"): \(text)")
                 links[link]?.refuse(code, text, on: loop)
             }
         }
-        swap(&actions, &self.actions)
+        self.actions = outgoing.emptied()
     }
 
     func stop() {

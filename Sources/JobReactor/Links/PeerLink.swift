@@ -6,7 +6,8 @@ import JRWire
 /// What an engine's shell hears of its links. All calls come on the reactor's thread.
 protocol PeerLinkOwner: AnyObject {
     func linkOpened(_ link: PeerLink, _ hello: Hello)
-    func link(_ link: PeerLink, received message: consuming Message)
+    /// All that has come over an open link; what is left of it is dropped.
+    func link(_ link: PeerLink, received messages: inout Arrivals)
     /// Once, whoever closed it; also for a link that never got as far as a hello.
     func linkClosed(_ link: PeerLink, reason: String)
 }
@@ -58,6 +59,15 @@ final class PeerLink: ConnectionHandler {
         heartbeat.sent(at: loop.now.instant)
     }
 
+    /// Sends what is next for this link.
+    func send(_ messages: inout Outgoing, on loop: Loop) {
+        guard closing == nil, !isClosed else { return }
+        connection.write { writer in
+            while let message = messages.message(for: id) { writer.write(message) }
+        }
+        heartbeat.sent(at: loop.now.instant)
+    }
+
     /// Says why, then closes.
     func refuse(_ code: RefusalCode, _ text: String, on loop: Loop) {
         guard closing == nil, !isClosed else { return }
@@ -76,28 +86,38 @@ final class PeerLink: ConnectionHandler {
         guard closing == nil else { return }
         heartbeat.received(at: loop.now.instant)
         decoder.append(bytes)
-        let owner = owner
-        do {
-            while closing == nil, !isClosed, let body = try decoder.next() {
-                try take(try Message(body: body), owner, on: loop)
-            }
-        } catch let error as MessageError {
-            let code: RefusalCode = if case .version = error { .versionMismatch } else { .protocolError }
-            refuse(code, "\(error)", on: loop)
-        } catch {
-            refuse(.protocolError, "\(error)", on: loop)
-        }
+        if !isGreeted { takeFirst(on: loop) }
+        // The owner may have closed it at the hello.
+        guard isGreeted, closing == nil, !isClosed, let owner else { return }
+        var arrivals = takeArrivals()
+        owner.link(self, received: &arrivals)
+        giveBack(arrivals, on: loop)
     }
 
-    private func take(_ message: consuming Message, _ owner: (any PeerLinkOwner)?, on loop: Loop) throws {
-        switch consume message {
-        case .failure(_, let text):
+    private func takeFirst(on loop: Loop) {
+        var arrivals = takeArrivals()
+        let first = arrivals.next()
+        var hello: Hello?
+        if case .hello(let said)? = first { hello = said } else if first != nil { arrivals.refuse(.notOurProtocol) }
+        giveBack(arrivals, on: loop)
+        if let hello { greeted(hello, on: loop) }
+    }
+
+    private func takeArrivals() -> Arrivals {
+        var taken = FrameDecoder()
+        swap(&taken, &decoder)
+        return Arrivals(taken)
+    }
+
+    private func giveBack(_ arrivals: consuming Arrivals, on loop: Loop) {
+        let end = arrivals.end
+        decoder = arrivals.decoder
+        switch end {
+        case .failed(let text):
             closing = "the peer closed: \(text)"
             connection.close()
-        case .hello(let hello) where !isGreeted: greeted(hello, on: loop)
-        case let other:
-            guard isGreeted else { throw MessageError.notOurProtocol }
-            owner?.link(self, received: other)
+        case .refused(let code, let text): refuse(code, text, on: loop)
+        case nil: break
         }
     }
 

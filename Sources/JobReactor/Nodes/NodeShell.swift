@@ -148,9 +148,15 @@ final class NodeShell: PeerLinkOwner {
         planTurn()
     }
 
-    func link(_ link: PeerLink, received message: consuming Message) {
-        engine.received(message, from: link.id, at: loop.now)
+    func link(_ link: PeerLink, received messages: inout Arrivals) {
+        Self.take(&messages, from: link.id, at: loop.now, &engine)
         planTurn()
+    }
+
+    private static func take(
+        _ messages: inout Arrivals, from link: LinkID, at now: Now, _ engine: inout NodeEngine
+    ) {
+        while let message = messages.next() { engine.received(message, from: link, at: now) }
     }
 
     func linkClosed(_ link: PeerLink, reason: String) {
@@ -176,8 +182,7 @@ final class NodeShell: PeerLinkOwner {
         var actions: [LinkAction] = []
         swap(&actions, &self.actions)
         engine.takeActions(into: &actions)
-        actions.takeEach { act($0) }
-        swap(&actions, &self.actions)
+        self.actions = send(Outgoing(consume actions)).emptied()
         for cancellation in engine.takeCancellations() { stop(cancellation) }
         tellRecovery()
         armTimer()
@@ -203,11 +208,14 @@ final class NodeShell: PeerLinkOwner {
         }
     }
 
-    private func act(_ action: consuming LinkAction) {
-        switch consume action {
-        case .send(let link, let message): links[link]?.send(message, on: loop)
-        case .refuse(let link, let code, let text): links[link]?.refuse(code, text, on: loop)
+    private func send(_ outgoing: consuming Outgoing) -> Outgoing {
+        while let step = outgoing.next() {
+            switch step {
+            case .send(let link): links[link]?.send(&outgoing, on: loop)
+            case .refuse(let link, let code, let text): links[link]?.refuse(code, text, on: loop)
+            }
         }
+        return outgoing
     }
 
     private func commit(_ batch: StorageBatch) {
