@@ -14,12 +14,14 @@ public final class ChildProcess {
     private var handle = Handle(index: -1, generation: 0)
     private let exited: (Loop, ExitStatus) -> Void
 
-    init(_ request: SpawnRequest, loop: Loop, _ exited: @escaping (Loop, ExitStatus) -> Void) throws(SystemError) {
-        pid = try Processes.spawn(request)
+    init(
+        _ beginning: consuming Processes.Beginning, loop: Loop, _ exited: @escaping (Loop, ExitStatus) -> Void
+    ) throws(SystemError) {
+        leadsGroup = beginning.leadsGroup
+        groupMayLive = leadsGroup
+        pid = try Processes.finish(beginning)
         self.loop = loop
         self.exited = exited
-        leadsGroup = request.newProcessGroup
-        groupMayLive = leadsGroup
         do {
             // Nobody else reaps it, so the pid cannot have come to mean another process.
             let descriptor = try Processes.open(pid: pid)

@@ -53,6 +53,13 @@ extension Loop {
     public func spawn(
         _ request: SpawnRequest, exited: @escaping (Loop, ExitStatus) -> Void
     ) throws(SystemError) -> ChildProcess {
-        try ChildProcess(request, loop: self, exited)
+        try spawn(try Processes.begin(request), exited: exited)
+    }
+
+    /// The same for a child that was begun before.
+    public func spawn(
+        _ beginning: consuming Processes.Beginning, exited: @escaping (Loop, ExitStatus) -> Void
+    ) throws(SystemError) -> ChildProcess {
+        try ChildProcess(beginning, loop: self, exited)
     }
 }

@@ -56,11 +56,23 @@ public struct ClusterMachine: Sendable {
     /// Set by `downRequested`: nothing starts any more.
     public private(set) var goingDown: Urgency?
     private var toldToStop: Set<Int> = []
+    /// Positions of those that wait for what they come after, and of those that are not settled: known, so that what
+    /// happens to one of many costs no look at all of them.
+    private var waiting: Set<Int> = []
+    private var unsettled: Set<Int> = []
     /// Members that are no part of the cluster any more: stopped, and asked for by nobody.
     public private(set) var retired: Set<Int> = []
 
     public init(members: [Member]) {
         self.members = members
+        for position in members.indices { note(position) }
+    }
+
+    /// Follows the state of a member, which only `handle` and `follow` change.
+    private mutating func note(_ position: Int) {
+        let state = members[position].machine.state
+        if state == .waiting { waiting.insert(position) } else { waiting.remove(position) }
+        if state.isSettled { unsettled.remove(position) } else { unsettled.insert(position) }
     }
 
     public mutating func handle(_ event: ClusterEvent, at now: Instant) -> [ClusterAction] {
@@ -92,6 +104,7 @@ public struct ClusterMachine: Sendable {
         for position in positions {
             var own: [InstanceAction] = []
             members[position].machine.handle(event, at: now, into: &own)
+            note(position)
             actions.append(contentsOf: own.map { ClusterAction(instance: position, action: $0) })
         }
     }
@@ -99,34 +112,38 @@ public struct ClusterMachine: Sendable {
     private mutating func goDown(_ urgency: Urgency, at now: Instant, _ actions: inout [ClusterAction]) {
         goingDown = max(goingDown ?? urgency, urgency)
         guard urgency > .drain else { return }
-        let unsettled = members.indices.filter { !members[$0].machine.state.isSettled }
         toldToStop.formUnion(unsettled)
-        tell(unsettled, .stopRequested(urgency), at: now, &actions)
+        tell(unsettled.sorted(), .stopRequested(urgency), at: now, &actions)
     }
 
     /// Lets go what waits only for something that has happened by now.
     private mutating func advance(at now: Instant, _ actions: inout [ClusterAction]) {
         if goingDown != nil {
             // Telling one to stop can settle it at once, and with it free what it depends on.
-            while let position = nextToStop() {
-                toldToStop.insert(position)
-                tell([position], .stopRequested(.drain), at: now, &actions)
+            while true {
+                let next = nextToStop()
+                if next.isEmpty { return }
+                toldToStop.formUnion(next)
+                tell(next, .stopRequested(.drain), at: now, &actions)
             }
-            return
         }
-        for position in members.indices where members[position].machine.state == .waiting {
-            let isFree = members[position].after.allSatisfy { members[$0].machine.state.allowsDependents }
-            if isFree { tell([position], .dependenciesReady, at: now, &actions) }
+        guard !waiting.isEmpty else { return }
+        let free = waiting.filter { position in
+            members[position].after.allSatisfy { members[$0].machine.state.allowsDependents }
         }
+        tell(free.sorted(), .dependenciesReady, at: now, &actions)
     }
 
-    private func nextToStop() -> Int? {
-        let unsettled = members.indices.filter { !members[$0].machine.state.isSettled }
-        guard let rank = unsettled.map({ members[$0].rank }).max() else { return nil }
-        return unsettled.first { position in
-            members[position].rank == rank && !toldToStop.contains(position)
-                && !unsettled.contains { members[$0].after.contains(position) }
+    /// All that nothing else is to leave before.
+    private func nextToStop() -> [Int] {
+        guard !unsettled.isSubset(of: toldToStop), let rank = unsettled.map({ members[$0].rank }).max() else {
+            return []
         }
+        var needed: Set<Int> = []
+        for position in unsettled { needed.formUnion(members[position].after) }
+        return unsettled.filter { position in
+            members[position].rank == rank && !toldToStop.contains(position) && !needed.contains(position)
+        }.sorted()
     }
 
     // MARK: Growing and shrinking
@@ -140,6 +157,7 @@ public struct ClusterMachine: Sendable {
             members[position].after = plan.instances[position].after
             members[position].rank = plan.instances[position].rank
             members[position].machine.policy = plan.instances[position].entry.policy
+            note(position)
         }
         retired = plan.retired
     }
@@ -147,7 +165,7 @@ public struct ClusterMachine: Sendable {
     // MARK: Questions
 
     /// Whether nothing is left to wait for: all have stopped, failed or finished.
-    public var isSettled: Bool { members.allSatisfy { $0.machine.state.isSettled } }
+    public var isSettled: Bool { unsettled.isEmpty }
 
     /// What is said to somebody who waits for the cluster to be up. Fails closed: a start that was given up once, a
     /// loop of crashes and a port in other hands are failures here, though the retries go on.

@@ -220,6 +220,8 @@ extension LocatedJSON {
 extension String {
     /// Without characters that act on a terminal.
     var harmless: String {
+        // Most texts are plain, and asking for the category of each character takes long.
+        if utf8.allSatisfy({ 0x20...0x7E ~= $0 }) { return self }
         var text = String.UnicodeScalarView()
         for scalar in unicodeScalars {
             switch scalar.properties.generalCategory {

@@ -5,31 +5,25 @@ import JRSystem
 struct Launch {
     /// As the plan said then.
     var instance: Plan.Instance
-    /// The folder that belongs to it.
-    let folder: String
+    /// Where its node keeps the jobs that it loaded; nil for what is no node.
+    let jobs: String?
     /// The executable that was kept; nil for a command of the system, which is started from where it is.
-    var executable: String?
-
-    /// Where its node keeps the jobs that it loaded.
-    var jobs: String { folder + "/jobs" }
+    var executable: KeptExecutables.File?
 
     init(_ instance: Plan.Instance, incarnation: Int, _ runtime: RuntimeDirectory) {
         self.instance = instance
-        folder = "\(runtime.kept)/\(instance.name)/\(incarnation)"
+        if case .node = instance.entry.kind {
+            jobs = "\(runtime.kept)/\(instance.name)/\(incarnation)/jobs"
+        } else {
+            jobs = nil
+        }
     }
 
     /// Keeps the file that is about to be executed. Without room for it there is no way back, and that is all.
-    mutating func keep(_ path: String) {
+    mutating func keep(_ path: String, _ files: KeptExecutables) {
         // Another user could not execute it: the runtime directory is closed to all.
-        guard instance.entry.user == nil, (instance.arguments.first ?? "").contains("/") else { return }
-        let kept = folder + "/executable"
-        do throws(SystemError) {
-            try Files.makeDirectories(folder)
-            try Files.keep(path, as: kept, mode: 0o700)
-            executable = kept
-        } catch {
-            executable = nil
-        }
+        let isKept = instance.entry.user == nil && (instance.arguments.first ?? "").contains("/")
+        executable = isKept ? try? files.keep(path) : nil
     }
 
     /// Whether it can be started once more.
@@ -40,9 +34,9 @@ extension Slot {
     /// The present process is ready: it is what a roll goes back to.
     func proved() {
         proven = launch
-        guard let folder = launch?.folder else { return }
+        guard let folder = (launch?.jobs).map(Files.parent(of:)) else { return }
         // Of the others nobody will ask any more.
-        let kept = [folder, fallback?.folder]
+        let kept = [folder, (fallback?.jobs).map(Files.parent(of:))]
         let above = Files.parent(of: folder)
         for name in (try? Files.list(above)) ?? [] where !kept.contains("\(above)/\(name)") {
             try? Files.removeTree("\(above)/\(name)")

@@ -49,9 +49,16 @@ public final class Supervisor {
     var cluster = ClusterMachine(members: [])
     var slots: [Slot] = []
     private var queue = Ring<ClusterEvent>()
+    /// Started, but not known yet to have become their programs.
+    private var begun = Ring<BegunStart>()
+    private static let mostBegun = 16
     private var isTelling = false
+    private var isLookPlanned = false
     var isStateDirty = false
     var hasURL = false
+    let keptExecutables: KeptExecutables
+    /// Those that were made.
+    private var logDirectories: Set<String> = []
     /// Whether it was said that `jr-exec` is missing.
     var hasMissedTrampoline = false
     private var control: ControlServer?
@@ -60,6 +67,8 @@ public final class Supervisor {
     var jobsWatch: JobsWatch?
     /// Why a run until idle is over.
     public internal(set) var untilIdleText: String?
+    /// The processes of all instances, until their ends are known.
+    var running: Set<Int32> = []
     /// Children that are no instances.
     var guests: [ChildProcess] = []
     /// The last number of every instance that an earlier supervisor knew: those of places that come later rise as well.
@@ -98,6 +107,7 @@ public final class Supervisor {
         self.console = console
         self.options = options
         self.loop = loop
+        keptExecutables = KeptExecutables(in: runtime.kept + "/.executables")
         openFiles = try? ProcessSettings.openFileLimit()
         let file = RotatingFile(path: runtime.supervisorLog, maxSize: 16 << 20, keep: 5)
         ownLog = Outlet(loop) { file.write($0) }
@@ -150,7 +160,9 @@ public final class Supervisor {
     }
 
     func slot(_ index: Int, _ instance: Plan.Instance) -> Slot {
-        try? Files.makeDirectories(instance.logDirectory, mode: 0o700)
+        if logDirectories.insert(instance.logDirectory).inserted {
+            try? Files.makeDirectories(instance.logDirectory, mode: 0o700)
+        }
         let log = InstanceLog(instance, loop)
         log.report = { [weak self] text in self?.note(index, text) }
         return Slot(log: log)
@@ -185,8 +197,7 @@ public final class Supervisor {
 
     private func reapOrphans() {
         while let pid = Processes.deadChild() {
-            let children = slots.compactMap(\.child) + guests
-            if children.contains(where: { $0.pid == pid && $0.isRunning }) {
+            if running.contains(pid) || guests.contains(where: { $0.pid == pid && $0.isRunning }) {
                 loop.soon { [weak self] _ in self?.reapOrphans() }
                 return
             }
@@ -201,19 +212,46 @@ public final class Supervisor {
         queue.append(event)
         guard !isTelling else { return }
         isTelling = true
-        while let event = queue.popFirst() {
-            let now = loop.refreshNow().instant
-            for action in cluster.handle(event, at: now) { perform(action.action, action.instance) }
-        }
+        repeat {
+            while let event = queue.popFirst() {
+                let now = loop.refreshNow().instant
+                for action in cluster.handle(event, at: now) { perform(action.action, action.instance) }
+            }
+            while let start = begun.popFirst() { finish(start) }
+        } while !queue.isEmpty
         isTelling = false
-        lookAround()
+        lookAroundLater()
+    }
+
+    /// Looks once for all that happens in this turn.
+    private func lookAroundLater() {
+        guard !isLookPlanned else { return }
+        isLookPlanned = true
+        loop.atEndOfTurn { [weak self] _ in
+            self?.isLookPlanned = false
+            self?.lookAround()
+        }
+    }
+
+    /// Starts the next process of an instance. What comes of it is an event of its own, in the order of the starts.
+    private func beginStart(_ position: Int, _ incarnation: Int) {
+        // A few become their programs at the same time; each holds descriptors until it has.
+        if begun.count == Supervisor.mostBegun, let first = begun.popFirst() { finish(first) }
+        switch begin(position, incarnation) {
+        case .success(let start): begun.append(start)
+        case .failure(let reason): queue.append(.instance(position, reason.event))
+        }
+    }
+
+    private func finish(_ start: BegunStart) {
+        queue.append(.instance(start.position, finished(start)))
     }
 
     private func perform(_ action: InstanceAction, _ position: Int) {
         let slot = slots[position]
         switch action {
         case .spawn(let incarnation):
-            queue.append(.instance(position, spawn(position, incarnation)))
+            beginStart(position, incarnation)
         case .signalGroup(let signal):
             slot.child?.signalGroup(signal.number)
         case .signalLeader(let signal):

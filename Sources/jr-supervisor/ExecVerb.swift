@@ -49,7 +49,7 @@ struct ExecVerb {
     ) throws(SupervisorError) {
         let reactor: Reactor
         do {
-            reactor = try Reactor(name: "supervisor")
+            reactor = try Reactor(name: "supervisor", poolThreads: 4)
         } catch {
             throw SupervisorError(exitCode: ExitCode.software.rawValue, "no event loop: \(error)")
         }

@@ -48,7 +48,7 @@ struct UpVerb {
     private func supervise(_ file: ManifestFile, _ lock: RuntimeLock, _ starter: Starter?) throws(SupervisorError) {
         let reactor: Reactor
         do {
-            reactor = try Reactor(name: "supervisor")
+            reactor = try Reactor(name: "supervisor", poolThreads: 4)
         } catch {
             throw SupervisorError(exitCode: ExitCode.software.rawValue, "no event loop: \(error)")
         }
