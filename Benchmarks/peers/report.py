@@ -5,7 +5,9 @@ import os
 import statistics
 import sys
 
-FOLDER = sys.argv[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from common import lines, machine, number, pairs
+
 OURS = "jobreactor"
 GROUPS = {
     "memory": "In memory",
@@ -15,22 +17,6 @@ GROUPS = {
 COLUMNS = [
     "", "jobs/s", "× ours", "CPU µs a job", "× ours", "application + server + worker", "alone: p50 µs", "p99 µs",
 ]
-
-
-def lines(name):
-    path = os.path.join(FOLDER, name)
-    if not os.path.exists(path):
-        return []
-    with open(path) as file:
-        return [line.rstrip("\n") for line in file if line.strip()]
-
-
-def pairs(name):
-    return [line.split("\t", 1) for line in lines(name)]
-
-
-def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def ratio(value, ours):
@@ -76,17 +62,9 @@ class Row:
 
 
 def facts():
-    known = dict(pairs("facts"))
-    stolen, passed = (int(b) - int(a) for a, b in zip(known["before"].split(), known["after"].split()))
+    known, text = machine("JobReactor")
     disk = [float(line) for line in lines("disk-times")]
-    rounds = "one round" if known["rounds"] == "1" else f"medians of {known['rounds']} rounds"
-    ours = f"JobReactor at {known['commit']}" if known.get("commit") else "JobReactor"
-    return (
-        f"{known['date']}: {known['cores']} cores ({known['processor']}), {known['kernel']}; load "
-        f"{', '.join(lines('loads'))} before each round and at the end, {100 * stolen / max(passed, 1):.1f} % of the "
-        f"processors' time taken by the host. {ours}, {rounds} of all rows in turn. A synced write of 4 KiB takes "
-        f"{number(statistics.median(disk))} µs ({known['file-system']})."
-    )
+    return f"{text}. A synced write of 4 KiB takes {number(statistics.median(disk))} µs."
 
 
 def main():

@@ -12,11 +12,8 @@ export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 all=(bare redis gearman beanstalkd sidekiq dramatiq huey celery)
 peers=() rounds=5 quick='' output=''
-
-wrong() {
-    echo "run.sh: $1" >&2
-    exit 64
-}
+# shellcheck source=../common.sh
+source "$here/../common.sh"
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -29,47 +26,18 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[[ $rounds =~ ^[1-9][0-9]*$ ]] || wrong "--rounds takes a number of 1 or more, not '$rounds'"
-for peer in "${peers[@]}"; do
-    [[ " ${all[*]} " == *" $peer "* ]] || wrong "there is no peer '$peer'; there are: ${all[*]}"
-done
-if [ ${#peers[@]} = 0 ]; then
-    peers=("${all[@]}")
-    [ -n "$output$quick" ] || output=$here/results.md
-fi
+check_peers
 if [ -n "$quick" ]; then
     rounds=1
     export PEERS_SCALE=10
 fi
-command -v python3 > /dev/null || { echo "run.sh: there is no python3, which makes the table" >&2; exit 69; }
-
-work=$(mktemp -d)
+begin_work
 export PEERS_WORK=$work
-child=''
-finish() {
-    if [ -n "$child" ]; then
-        kill -TERM "$child" 2> "$work/kill.err" || true
-        wait "$child" || true
-    fi
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
-# A script of a peer, which is told when this one is ended. What it says on standard error, is kept.
+# A script of a peer. What it says on standard error, is kept.
 of_peer() { # PEER ARGUMENT...
-    local status=0
-    "$here/$1.sh" "${@:2}" 2> "$work/said" &
-    child=$!
-    wait "$child" || status=$?
-    child=''
-    return "$status"
+    attended "$here/$1.sh" "${@:2}" 2> "$work/said"
 }
-
-mark() { awk '/^cpu / { print $9, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9 }' /proc/stat; }
-
-fact() { printf '%s\t%s\n' "$1" "$2" >> "$work/facts"; }
 
 # Ours must be there; a peer that is not is a line of the result.
 of_peer jobreactor --install || { cat "$work/said" >&2; exit 69; }
@@ -83,13 +51,8 @@ for peer in "${peers[@]}"; do
     fi
 done
 
-fact date "$(date -u +%Y-%m-%d)"
-fact cores "$(getconf _NPROCESSORS_ONLN)"
-fact processor "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)"
-fact kernel "$(uname -sr)"
-fact file-system "$(df --output=fstype "$work" | tail -1)"
-fact rounds "$rounds"
-if [ -z "${JR:-}" ]; then fact commit "$(git -C "$here" rev-parse --short HEAD 2> "$work/git.err" || true)"; fi
+facts_of_machine "$here"
+if [ -n "${JR:-}" ]; then fact commit ''; fi
 for peer in "${present[@]}"; do
     of_peer "$peer" --rows | sed "s/^/$peer|/" >> "$work/rows"
     printf '%s\t%s\n' "$peer" "$(of_peer "$peer" --version | paste -sd ';')" >> "$work/versions"
@@ -97,7 +60,7 @@ done
 total=$((rounds * $(wc -l < "$work/rows"))) done=0
 fact before "$(mark)"
 for ((round = 1; round <= rounds; round++)); do
-    cut -d' ' -f1 /proc/loadavg >> "$work/loads"
+    load
     # What a synced write of 4 KiB takes, 200 times.
     dd if=/dev/zero of="$work/disk" bs=4k count=200 oflag=dsync 2>&1 | awk '/copied/ { print $(NF - 3) / 200 * 1e6 }' \
         >> "$work/disk-times"
@@ -109,7 +72,4 @@ for ((round = 1; round <= rounds; round++)); do
     done < "$work/rows"
 done
 fact after "$(mark)"
-cut -d' ' -f1 /proc/loadavg >> "$work/loads"
-python3 "$here/report.py" "$work" > "$work/table"
-if [ -n "$output" ]; then cp "$work/table" "$output"; fi
-cat "$work/table"
+report

@@ -22,6 +22,8 @@ import time
 from peers import PEERS, Case
 
 LINE = 100
+#: Seconds for one measure of one peer, whatever hangs.
+LONGEST = 150
 
 
 def now():
@@ -223,12 +225,15 @@ def restart_tuned(peer, options):
 
 
 def restart_default(peer, options):
-    """Each of ten children once: a first death after three seconds."""
+    """Each of ten children once, begun within fifteen seconds: a first death after three."""
     chance, taken = random.Random(7), []
     with Running(peer, options.child, ["note"], count=10) as run:
         children, _ = run.all_started(30)
         time.sleep(3)
+        began = now()
         for pid in children:
+            if now() - began > 15e9:
+                break
             killed = now()
             os.kill(pid, signal.SIGKILL)
             taken.append(milliseconds(run.said("start", 30, ended=children)[1] - killed))
@@ -292,10 +297,10 @@ def rest(peer, options):
                     if words[0] in sums:
                         sums[words[0]] += int(words[1]) * 1024
         before = wakings(pids)
-        time.sleep(10)
+        time.sleep(5)
         # A thread that has ended meanwhile is not in the second.
         woken = sum(count - before.get(thread, 0) for thread, count in wakings(pids).items())
-    return {"rss": sums["Rss:"], "pss": sums["Pss:"], "processes": len(pids), "wakings": woken / 10}
+    return {"rss": sums["Rss:"], "pss": sums["Pss:"], "processes": len(pids), "wakings": woken / 5}
 
 
 def ends_with(paths, last):
@@ -347,7 +352,7 @@ def stubborn(peer, options):
     with Running(peer, options.child, ["stubborn"], count=100, stubborn=True) as run:
         children, _ = run.all_started(60)
         time.sleep(2)
-        gone, left = run.stop(children, 30)
+        gone, left = run.stop(children, 10)
     return {"gone": milliseconds(gone), "stop": milliseconds(left)}
 
 
@@ -375,6 +380,10 @@ MEASURES = {
 }
 
 
+def too_long(*_):
+    raise TooLate("all", LONGEST, f"it was not over after {LONGEST} s")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("peer", choices=PEERS)
@@ -393,6 +402,7 @@ def main():
     adopt_orphans()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGALRM, too_long)
     peer = PEERS[options.peer](options.tools)
     try:
         for name in options.only or MEASURES:
@@ -402,10 +412,12 @@ def main():
                 continue
             result = {"peer": options.peer, "measure": name}
             print(f"{options.peer}: {name}", file=sys.stderr)
+            signal.alarm(LONGEST)
             try:
                 result |= MEASURES[name](peer, options)
             except TooLate as problem:
                 result |= {"problem": str(problem), "late": problem.what, "seconds": problem.seconds} | problem.known
+            signal.alarm(0)
             print(json.dumps(result), flush=True)
     finally:
         end_all()

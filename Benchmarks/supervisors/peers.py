@@ -59,7 +59,9 @@ class JobReactor(Peer):
     "logs": {{ "directory": "logs", "maxSize": "1GiB" }} }}
 }}
 """)
-        return [self.tool("jr-supervisor"), "up", "--no-color", case.path("cluster.json")]
+        # The others write a flood to a file only.
+        console = ["--quiet"] if case.logged else []
+        return [self.tool("jr-supervisor"), "up", "--no-color", *console, case.path("cluster.json")]
 
     def logs(self, case):
         return [os.path.join(place, name) for place, _, names in os.walk(case.folder) for name in names
@@ -111,7 +113,7 @@ pubsub_endpoint = ipc://{case.path("pubsub")}
 
 class Honcho(Peer):
     restarts = False
-    flood = 20_000_000
+    flood = 5_000_000
     def begin(self, case):
         write(case.path("Procfile"), "".join(f"c{number}: {case.line()}\n" for number in range(case.count)))
         return [self.tool("honcho"), "-f", case.path("Procfile"), "start"]

@@ -5,7 +5,9 @@ import os
 import statistics
 import sys
 
-FOLDER = sys.argv[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from common import lines, machine, number, pairs
+
 OURS = "jobreactor"
 NAMES = {OURS: "**jr-supervisor**", "supervisor": "supervisord", "circus": "circus", "honcho": "honcho"}
 #: What stands before each line of a log.
@@ -15,24 +17,8 @@ PREFIXES = {
 }
 
 
-def lines(name):
-    path = os.path.join(FOLDER, name)
-    if not os.path.exists(path):
-        return []
-    with open(path) as file:
-        return [line.rstrip("\n") for line in file if line.strip()]
-
-
-def pairs(name):
-    return [line.split("\t", 1) for line in lines(name)]
-
-
 MEASURED = [json.loads(line) for line in lines("lines")]
 PRESENT = [peer for peer, _ in pairs("versions")]
-
-
-def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def runs(peer, measure):
@@ -183,15 +169,10 @@ def orphans():
 
 
 def facts():
-    known = dict(pairs("facts"))
-    stolen, passed = (int(b) - int(a) for a, b in zip(known["before"].split(), known["after"].split()))
-    rounds = "one round" if known["rounds"] == "1" else f"medians of {known['rounds']} rounds"
-    ours = f"jr-supervisor at {known['commit']}" if known.get("commit") else "jr-supervisor"
+    known, text = machine("jr-supervisor")
     return (
-        f"{known['date']}: {known['cores']} cores ({known['processor']}), {known['kernel']}, {known['file-system']}; "
-        f"load {', '.join(lines('loads'))} before each round and at the end, {100 * stolen / max(passed, 1):.1f} % of "
-        f"the processors' time taken by the host. {ours}, {rounds} of all in turn, ours first and last; at most "
-        f"{known['restarts']} restarts, of each as many as fit in {known['limit']} s a round."
+        f"{text}, ours first and last; at most {known['restarts']} restarts, of each as many as fit in "
+        f"{known['limit']} s a round."
     )
 
 

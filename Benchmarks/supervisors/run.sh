@@ -7,19 +7,16 @@
 # PEER is supervisor, circus, honcho, runit, s6 or daemontools; without any, all. Prints the tables in Markdown, and
 # writes them to FILE; without FILE and --quick and with all peers, to Benchmarks/supervisors/results.md. --restarts is
 # how many restarts are measured in all rounds together, and --limit how many seconds those of one round may take: some
-# supervisors wait a second between two. --quick makes one round with 20 restarts and a tenth of the log. BIN names
+# supervisors wait a second between two. A round takes about nine minutes. --quick makes one round with 20 restarts and a tenth of the log. BIN names
 # another folder of our programs than the release build.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 place=$here
 all=(supervisor circus honcho runit s6 daemontools)
-peers=() rounds=3 restarts=200 limit=300 quick='' output=''
+peers=() rounds=1 restarts=200 limit=10 quick='' output=''
+# shellcheck source=../common.sh
+source "$here/../common.sh"
 bin=${BIN:-$here/../../.build/release}
-
-wrong() {
-    echo "run.sh: $1" >&2
-    exit 64
-}
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -34,39 +31,22 @@ while [ $# -gt 0 ]; do
     esac
     shift || wrong "the last option has no value"
 done
-for each in "--rounds $rounds" "--restarts $restarts" "--limit $limit"; do
+for each in "--restarts $restarts" "--limit $limit"; do
     [[ $each =~ \ [1-9][0-9]*$ ]] || wrong "${each%% *} takes a number of 1 or more, not '${each#* }'"
 done
-for each in "${peers[@]}"; do
-    [[ " ${all[*]} " == *" $each "* ]] || wrong "there is no peer '$each'; there are: ${all[*]}"
-done
-if [ ${#peers[@]} = 0 ]; then
-    peers=("${all[@]}")
-    [ -n "$output$quick" ] || output=$here/results.md
-fi
+check_peers
 scale=1
 if [ -n "$quick" ]; then rounds=1 restarts=20 scale=10; fi
-[ -x "$bin/jr-supervisor" ] \
-    || { echo "run.sh: there is no $bin/jr-supervisor: run 'swift build -c release' first" >&2; exit 69; }
+[ -x "$bin/jr-supervisor" ] || needed "there is no $bin/jr-supervisor: run 'swift build -c release' first"
 bin=$(cd "$bin" && pwd)
-command -v python3 > /dev/null || { echo "run.sh: there is no python3, which measures" >&2; exit 69; }
 
-PEERS_WORK=$(mktemp -d)
-export PEERS_WORK
+begin_work
+export PEERS_WORK=$work
 # How to install and compile, from the peers of the job systems.
 # shellcheck source=../peers/lib.sh
 source "$here/../peers/lib.sh"
 here=$place
-child=''
-end() {
-    # What it has started goes with it.
-    if [ -n "$child" ]; then
-        kill -TERM "$child" 2> "$work/kill.err" || true
-        wait "$child" || true
-    fi
-    rm -rf "$work"
-}
-trap end EXIT
+trap end_work EXIT
 
 tools=''
 install() { # PEER: in a subshell, as it may give up
@@ -96,10 +76,6 @@ tools_of() { # PEER
     esac
 }
 
-mark() { awk '/^cpu / { print $9, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9 }' /proc/stat; }
-
-fact() { printf '%s\t%s\n' "$1" "$2" >> "$work/facts"; }
-
 (name=child && compile child)
 present=(jobreactor)
 for each in "${peers[@]}"; do
@@ -111,36 +87,25 @@ for each in "${peers[@]}"; do
     fi
 done
 
-fact date "$(date -u +%Y-%m-%d)"
-fact cores "$(getconf _NPROCESSORS_ONLN)"
-fact processor "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)"
-fact kernel "$(uname -sr)"
-fact file-system "$(df --output=fstype "$work" | tail -1)"
-fact rounds "$rounds"
+facts_of_machine "$bin"
 fact restarts "$restarts"
 fact limit "$limit"
-fact commit "$(git -C "$bin" rev-parse --short HEAD 2> "$work/git.err" || true)"
 for each in "${present[@]}"; do
     printf '%s\t%s\n' "$each" "$(version "$each" | head -1)" >> "$work/versions"
 done
 fact before "$(mark)"
 export PYTHONDONTWRITEBYTECODE=1
 for ((round = 1; round <= rounds; round++)); do
-    cut -d' ' -f1 /proc/loadavg >> "$work/loads"
+    load
     # Ours first and last, as the other work of a machine comes and goes.
     for each in "${present[@]}" jobreactor; do
         echo "round $round of $rounds" >&2
         tools_of "$each"
         # Killed when this script is, and its children with it: they come to it, and it ends them.
-        setpriv --pdeathsig TERM python3 "$here/measure.py" "$each" "$work/child.client" "$tools" "$work" \
-            --restarts $(((restarts + rounds - 1) / rounds)) --limit "$limit" --scale "$scale" >> "$work/lines" &
-        child=$!
-        wait "$child" || printf '%s\t%s\n' "$each" "the measuring ended with an error" >> "$work/failed"
-        child=''
+        attended setpriv --pdeathsig TERM python3 "$here/measure.py" "$each" "$work/child.client" "$tools" "$work" \
+            --restarts $(((restarts + rounds - 1) / rounds)) --limit "$limit" --scale "$scale" >> "$work/lines" \
+            || printf '%s\t%s\n' "$each" "the measuring ended with an error" >> "$work/failed"
     done
 done
 fact after "$(mark)"
-cut -d' ' -f1 /proc/loadavg >> "$work/loads"
-python3 "$here/report.py" "$work" > "$work/table"
-if [ -n "$output" ]; then cp "$work/table" "$output"; fi
-cat "$work/table"
+report
