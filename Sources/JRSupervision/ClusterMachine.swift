@@ -10,6 +10,8 @@ public enum ClusterEvent: Sendable, Equatable {
     case resumeRequested([Int])
     /// Everything is to stop, dependents before what they depend on; asked again with more urgency, all at once.
     case downRequested(Urgency)
+    /// The time of ``ClusterMachine/nextTurn`` has come.
+    case turnPassed
     case instance(Int, InstanceEvent)
 }
 
@@ -62,17 +64,30 @@ public struct ClusterMachine: Sendable {
     private var unsettled: Set<Int> = []
     /// Members that are no part of the cluster any more: stopped, and asked for by nobody.
     public private(set) var retired: Set<Int> = []
+    /// How many of those that say when they are ready may be on their way there at once, distributors not counted: the
+    /// others wait for their turn. So many that come back together do not hold each other up.
+    public let startsAtOnce: Int
+    /// Since when those are on their way that count.
+    private var onTheirWay: [Int: Instant] = [:]
+    private var holdsUp = false
 
-    public init(members: [Member]) {
+    /// How long a start keeps its turn: one that takes longer waits for something else than its share of the machine.
+    static let turn = Interval.seconds(2 as Int64)
+
+    /// - Parameter startsAtOnce: How many of those that say when they are ready start at once.
+    public init(members: [Member], startsAtOnce: Int = .max) {
         self.members = members
-        for position in members.indices { note(position) }
+        self.startsAtOnce = startsAtOnce
+        for position in members.indices { note(position, at: nil) }
     }
 
     /// Follows the state of a member, which only `handle` and `follow` change.
-    private mutating func note(_ position: Int) {
+    private mutating func note(_ position: Int, at now: Instant?) {
         let state = members[position].machine.state
         if state == .waiting { waiting.insert(position) } else { waiting.remove(position) }
         if state.isSettled { unsettled.remove(position) } else { unsettled.insert(position) }
+        guard let now, startsAtOnce < .max, isCounted(position) else { return }
+        onTheirWay[position] = state == .starting ? onTheirWay[position] ?? now : nil
     }
 
     public mutating func handle(_ event: ClusterEvent, at now: Instant) -> [ClusterAction] {
@@ -91,6 +106,8 @@ public struct ClusterMachine: Sendable {
             if goingDown == nil { tell(positions, .resumeRequested, at: now, &actions) }
         case .downRequested(let urgency):
             goDown(urgency, at: now, &actions)
+        case .turnPassed:
+            break
         case .instance(let position, let event):
             tell([position], event, at: now, &actions)
         }
@@ -103,8 +120,9 @@ public struct ClusterMachine: Sendable {
     ) {
         for position in positions {
             var own: [InstanceAction] = []
+            members[position].machine.waitsForTurn = !hasTurn(position, at: now)
             members[position].machine.handle(event, at: now, into: &own)
-            note(position)
+            note(position, at: now)
             actions.append(contentsOf: own.map { ClusterAction(instance: position, action: $0) })
         }
     }
@@ -127,11 +145,18 @@ public struct ClusterMachine: Sendable {
                 tell(next, .stopRequested(.drain), at: now, &actions)
             }
         }
-        guard !waiting.isEmpty else { return }
-        let free = waiting.filter { position in
-            members[position].after.allSatisfy { members[$0].machine.state.allowsDependents }
+        holdsUp = false
+        for position in waiting.sorted() {
+            let member = members[position]
+            let isFree =
+                member.machine.isQueued || member.after.allSatisfy { members[$0].machine.state.allowsDependents }
+            guard isFree else { continue }
+            if hasTurn(position, at: now) {
+                tell([position], .dependenciesReady, at: now, &actions)
+            } else {
+                holdsUp = true
+            }
         }
-        tell(free.sorted(), .dependenciesReady, at: now, &actions)
     }
 
     /// All that nothing else is to leave before.
@@ -146,6 +171,26 @@ public struct ClusterMachine: Sendable {
         }.sorted()
     }
 
+    // MARK: Turns
+
+    private func isCounted(_ position: Int) -> Bool {
+        members[position].rank > 0 && members[position].machine.reportsReady
+    }
+
+    private func hasTurn(_ position: Int, at now: Instant) -> Bool {
+        guard isCounted(position), onTheirWay.count >= startsAtOnce else { return true }
+        return onTheirWay.count { now - $0.value < ClusterMachine.turn } < startsAtOnce
+    }
+
+    /// When the next of those that wait only for their turn has it, whatever the others do; nil when none waits.
+    public var nextTurn: Instant? {
+        guard holdsUp, goingDown == nil else { return nil }
+        let turns = onTheirWay.values.sorted()
+        // That many must be left for one more to have room.
+        let index = turns.count - startsAtOnce
+        return turns.indices.contains(index) ? turns[index] + ClusterMachine.turn : nil
+    }
+
     // MARK: Growing and shrinking
 
     /// Takes over a plan that has changed: new members for new places, who waits for whom, who is retired.
@@ -157,7 +202,7 @@ public struct ClusterMachine: Sendable {
             members[position].after = plan.instances[position].after
             members[position].rank = plan.instances[position].rank
             members[position].machine.policy = plan.instances[position].entry.policy
-            note(position)
+            note(position, at: nil)
         }
         retired = plan.retired
     }

@@ -30,6 +30,10 @@ public struct InstanceMachine: Sendable {
     /// The drain that was asked for and not taken back: it holds for the next incarnation as well.
     public internal(set) var wantedDrain: DrainKind?
 
+    /// Set by the cluster before each event: so many others are starting that this one is not to.
+    var waitsForTurn = false
+    /// Why it is to start when its turn comes; nil when it waits for what it comes after.
+    private var queuedCause: String?
     private var isWanted = false
     var life = Life()
     private var hasEverBeenReady = false
@@ -110,6 +114,7 @@ public struct InstanceMachine: Sendable {
         case .stopped, .failed, .finished:
             history.forget()
             readyTimeouts = 0
+            queuedCause = nil
             enter(.waiting, "start was asked for", &actions)
         }
     }
@@ -155,7 +160,7 @@ public struct InstanceMachine: Sendable {
     private mutating func dependenciesReady(_ actions: inout [InstanceAction]) {
         switch state {
         case .waiting:
-            spawn("what it comes after is ready", &actions)
+            spawn(queuedCause ?? "what it comes after is ready", &actions)
         case .starting, .recovering, .ready, .degraded, .blocked, .backingOff, .crashLooping, .draining, .stopping,
             .stopped, .failed, .finished:
             break
@@ -167,6 +172,12 @@ public struct InstanceMachine: Sendable {
     /// The next incarnation. Nothing of the one before is left when this is called.
     private mutating func spawn(_ cause: String, _ actions: inout [InstanceAction]) {
         disarm(&actions)
+        if waitsForTurn {
+            queuedCause = cause
+            enter(.waiting, "many others are starting; \(cause)", &actions)
+            return
+        }
+        queuedCause = nil
         incarnation += 1
         life = Life()
         pid = nil
@@ -433,6 +444,9 @@ public struct InstanceMachine: Sendable {
         }
         arm(after: delay, at: now, &actions)
     }
+
+    /// Whether it is waiting only for its turn among many that start.
+    var isQueued: Bool { state == .waiting && queuedCause != nil }
 
     // MARK: Small change
 

@@ -257,13 +257,18 @@ public struct Plan: Sendable, Equatable {
 
     /// The cluster of this plan before anything was started.
     ///
-    /// - Parameter incarnations: The last number of each instance under an earlier supervisor.
-    public func cluster(incarnations: [String: Int] = [:], seed: UInt64) -> ClusterMachine {
+    /// - Parameters:
+    ///   - incarnations: The last number of each instance under an earlier supervisor.
+    ///   - seed: For the jitter of the waits.
+    ///   - startsAtOnce: How many nodes start at once.
+    public func cluster(
+        incarnations: [String: Int] = [:], seed: UInt64, startsAtOnce: Int = .max
+    ) -> ClusterMachine {
         var random = SeededRandom(seed: seed)
         return ClusterMachine(
             members: instances.indices.map { position in
                 member(position, incarnation: incarnations[instances[position].name] ?? 0, seed: random.next())
-            })
+            }, startsAtOnce: startsAtOnce)
     }
 
     /// One place of it.

@@ -121,18 +121,19 @@ public final class Console {
         outlet.putPending(batch.bytes)
     }
 
-    /// A change of an instance's state.
-    func change(_ index: Int, _ change: Change, text: String) {
-        if style == .json {
-            emit([
-                "time": .string(Dates.format(loop.now.wall)), "event": "state", "instance": .string(names[index]),
-                "from": .string(change.from.rawValue), "to": .string(change.to.rawValue),
-                "incarnation": .int(Int64(change.incarnation)), "pid": change.pid.map { .int(Int64($0)) } ?? .null,
-                "cause": .string(change.cause),
-            ])
-        } else {
-            line(text, prefix: prefixes[index].own)
-        }
+    /// A change of an instance's state, for programs.
+    func change(_ index: Int, _ change: Change) {
+        emit([
+            "time": .string(Dates.format(loop.now.wall)), "event": "state", "instance": .string(names[index]),
+            "from": .string(change.from.rawValue), "to": .string(change.to.rawValue),
+            "incarnation": .int(Int64(change.incarnation)), "pid": change.pid.map { .int(Int64($0)) } ?? .null,
+            "cause": .string(change.cause),
+        ])
+    }
+
+    /// The same for people.
+    func line(_ index: Int, _ text: String) {
+        line(text, prefix: prefixes[index].own)
     }
 
     /// Something that is about an instance, or about the cluster as a whole.

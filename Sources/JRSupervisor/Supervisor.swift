@@ -19,6 +19,8 @@ public final class Supervisor {
         public var staysWhenOver = false
         /// Where events are kept; nil is the usual place in the runtime directory.
         public var eventFile: String?
+        /// How many nodes may be on their way to be ready at once.
+        public var startsAtOnce = max(4, 2 * SystemProgram.processors)
         /// Whether it takes everything down when its programs are done and no job is left.
         public var untilIdle = false
 
@@ -82,6 +84,8 @@ public final class Supervisor {
     var isLookingAtRolls = false
     var rollsNeedLook = false
 
+    private var turn: (at: Instant, timer: Handle)?
+    var crowds = CrowdWatch()
     private var startedAt = Instant.zero
     private var wasReady = false
     private var startTold = false
@@ -128,7 +132,8 @@ public final class Supervisor {
             // A supervisor that was killed may have started one more than it could write down.
             pastIncarnations[instance.name] = instance.incarnation + (lock.followsCrash ? 100 : 0)
         }
-        cluster = plan.cluster(incarnations: pastIncarnations, seed: SystemRandom.seed())
+        cluster = plan.cluster(
+            incarnations: pastIncarnations, seed: SystemRandom.seed(), startsAtOnce: options.startsAtOnce)
         try openControl()
         if options.ownsProcess {
             watchOrphans()
@@ -220,6 +225,7 @@ public final class Supervisor {
             while let start = begun.popFirst() { finish(start) }
         } while !queue.isEmpty
         isTelling = false
+        awaitTurn()
         lookAroundLater()
     }
 
@@ -279,7 +285,8 @@ public final class Supervisor {
         let name = plan.instances[position].name
         let text = text(of: change, position)
         let isShown = change.to != .waiting && change.to != .starting && change.to != .recovering
-        if isShown || isConsoleJSON { console.change(position, change, text: text) }
+        if isConsoleJSON { console.change(position, change) }
+        if isShown { show(change, position, text) }
         let whole = "\(text) [\(change.from.rawValue) -> \(change.to.rawValue)]"
         slots[position].log.note(whole, incarnation: change.incarnation, time: timestamp())
         log("\(name) \(whole)")
@@ -294,7 +301,7 @@ public final class Supervisor {
         statusChanged()
     }
 
-    private var isConsoleJSON: Bool { console.isJSON }
+    var isConsoleJSON: Bool { console.isJSON }
 
     private func text(of change: Change, _ position: Int) -> String {
         switch change.to {
@@ -328,6 +335,20 @@ public final class Supervisor {
     private func log(_ text: String) {
         let time = timestamp()
         ownLog.append { LogText.appendNote(text, "", 0, .text, time: time, to: &$0) }
+    }
+
+    /// Those that wait only for their turn have it when another start takes too long.
+    private func awaitTurn() {
+        let next = cluster.nextTurn
+        guard next != turn?.at else { return }
+        if let turn { loop.cancel(turn.timer) }
+        turn = next.map { at in
+            let timer = loop.schedule(at: at) { [weak self] _ in
+                self?.turn = nil
+                self?.tell(.turnPassed)
+            }
+            return (at, timer)
+        }
     }
 
     private var stamp: (milliseconds: Int64, text: [UInt8]) = (-1, [])
@@ -427,6 +448,7 @@ public final class Supervisor {
     private func end() {
         guard !isEnding else { return }
         isEnding = true
+        showHeldBack()
         let strays = Leftover.find(runtime: runtime, record: nil)
         if !strays.isEmpty {
             let words = strays.map { "pid \($0.pid) (of \($0.name))" }.joined(separator: ", ")

@@ -1,4 +1,5 @@
 import CJRLinux
+import Glibc
 
 /// Standard output and error, for programs.
 public enum Standard {
@@ -50,6 +51,8 @@ public enum SystemProgram {
     public static var parentPID: Int32 { jr_getppid() }
     public static var userID: UInt32 { jr_geteuid() }
     public static var groupID: UInt32 { jr_getegid() }
+    /// How many CPUs the machine has that are in use.
+    public static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     /// The environment, taken anew at each call. Of a name that is there twice the first counts, as for getenv.
     public static var environment: [String: String] {
