@@ -217,12 +217,12 @@ public struct ClusterMachine: Sendable {
     public var verdict: Verdict {
         let live = members.indices.filter { !retired.contains($0) }
         let failed = live.filter { position in
-            let machine = members[position].machine
-            switch machine.state {
+            // Not copied to a name: this is asked after everything that happens to one of many.
+            switch members[position].machine.state {
             case .failed, .crashLooping, .blocked: return true
             case .waiting, .starting, .recovering, .ready, .degraded, .backingOff, .draining, .stopping, .stopped,
                 .finished:
-                return machine.readyTimeouts > 0
+                return members[position].machine.readyTimeouts > 0
             }
         }
         if !failed.isEmpty { return .failed(failed) }

@@ -55,7 +55,6 @@ public final class Supervisor {
     private var begun = Ring<BegunStart>()
     private static let mostBegun = 16
     private var isTelling = false
-    private var isLookPlanned = false
     var isStateDirty = false
     var hasURL = false
     let keptExecutables: KeptExecutables
@@ -226,17 +225,7 @@ public final class Supervisor {
         } while !queue.isEmpty
         isTelling = false
         awaitTurn()
-        lookAroundLater()
-    }
-
-    /// Looks once for all that happens in this turn.
-    private func lookAroundLater() {
-        guard !isLookPlanned else { return }
-        isLookPlanned = true
-        loop.atEndOfTurn { [weak self] _ in
-            self?.isLookPlanned = false
-            self?.lookAround()
-        }
+        lookAround()
     }
 
     /// Starts the next process of an instance. What comes of it is an event of its own, in the order of the starts.
