@@ -17,7 +17,8 @@ extension Processes {
         let request: SpawnRequest
         /// The first arguments of `jr-exec`, one of which its answer may name.
         let words: [String]
-        /// Told the error on the way to its program, and closed by its success; nil for a child that is the program already.
+        /// Told the error on the way to its program, and closed by its success; nil for a child that is the program
+        /// already.
         let answer: Descriptor?
         let deadline: Instant
 
