@@ -20,7 +20,7 @@ public final class Supervisor {
         /// Where events are kept; nil is the usual place in the runtime directory.
         public var eventFile: String?
         /// How many nodes may be on their way to be ready at once.
-        public var startsAtOnce = max(4, 2 * SystemProgram.processors)
+        public var startsAtOnce = max(16, 4 * SystemProgram.processors)
         /// Whether it takes everything down when its programs are done and no job is left.
         public var untilIdle = false
 
@@ -96,6 +96,8 @@ public final class Supervisor {
 
     /// Reads the manifest again; nil where there is none that could have changed.
     public var reread: (() throws(SupervisorError) -> ManifestFile)?
+    /// Called when a child has ended, was stopped or goes on.
+    var childrenChanged: (() -> Void)?
     /// Called once with what became of the start.
     public var started: ((Start) -> Void)?
     /// Called once when everything is down and written; the loop can be stopped then.
@@ -195,7 +197,10 @@ public final class Supervisor {
         let childEnded: Int32 = 17
         try? loop.onSignals([childEnded]) { [weak self] loop, _ in
             // After this turn's own exits, so that only those of strangers are left.
-            loop.soon { _ in self?.reapOrphans() }
+            loop.soon { _ in
+                self?.reapOrphans()
+                self?.childrenChanged?()
+            }
         }
     }
 
