@@ -27,7 +27,7 @@ struct request {
     const int *child_descriptors;
     const int *parent_descriptors;
     size_t descriptor_count;
-    int new_group;
+    enum jr_group group;
 };
 
 static int is_granted(const struct request *request, int child) {
@@ -72,6 +72,9 @@ static int plan_descriptors(
     if (failure == 0 && request->directory) {
         failure = posix_spawn_file_actions_addchdir_np(actions, request->directory);
     }
+    if (failure == 0 && request->group == JR_GROUP_FOREGROUND) {
+        failure = posix_spawn_file_actions_addtcsetpgrp_np(actions, 0);
+    }
     return -failure;
 }
 
@@ -80,7 +83,7 @@ static int plan_attributes(const struct request *request, posix_spawnattr_t *att
     sigemptyset(&none);
     sigfillset(&all);
     short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-    if (request->new_group) flags |= POSIX_SPAWN_SETPGROUP;
+    if (request->group != JR_GROUP_PARENTS) flags |= POSIX_SPAWN_SETPGROUP;
     int failure = posix_spawnattr_setflags(attributes, flags);
     if (failure == 0) failure = posix_spawnattr_setsigmask(attributes, &none);
     if (failure == 0) failure = posix_spawnattr_setsigdefault(attributes, &all);
@@ -128,7 +131,7 @@ static int spawn_lifted(const struct request *request) {
 
 int jr_spawn(
     const char *executable, char *const *arguments, char *const *environment, const char *directory,
-    const int *child_descriptors, const int *parent_descriptors, size_t descriptor_count, int new_group) {
+    const int *child_descriptors, const int *parent_descriptors, size_t descriptor_count, enum jr_group group) {
     struct request request = {
         .executable = executable,
         .arguments = arguments,
@@ -137,7 +140,7 @@ int jr_spawn(
         .child_descriptors = child_descriptors,
         .parent_descriptors = parent_descriptors,
         .descriptor_count = descriptor_count,
-        .new_group = new_group,
+        .group = group,
     };
     return spawn_lifted(&request);
 }
@@ -285,6 +288,19 @@ void jr_end_route(int signal, int fd) {
 // Terminal, names, environment
 
 int jr_is_terminal(int fd) { return isatty(fd); }
+
+int jr_terminal_is_ours(int fd) { return tcgetpgrp(fd) == getpgrp(); }
+
+int jr_terminal_give(int fd, int group) {
+    // Whoever is not in the foreground is stopped by this call otherwise.
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTOU);
+    pthread_sigmask(SIG_BLOCK, &stop, &before);
+    int result = tcsetpgrp(fd, group ? group : getpgrp()) < 0 ? -errno : 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
 
 int jr_terminal_columns(int fd) {
     struct winsize size = {0};

@@ -52,6 +52,9 @@ public final class Execution {
     private let startedAt: WallTime
     private var commandStarted: WallTime?
     private var commandEnded: WallTime?
+    /// Whether the terminal is the command's while it runs.
+    private var hasTerminal = false
+    private var isStopped = false
 
     /// Called once, with everything down and its private directory removed.
     public var ended: ((Loop, Outcome) -> Void)?
@@ -136,14 +139,17 @@ public final class Execution {
             return handle(.commandNotStarted(missing.reason, code: code))
         }
         do throws(SystemError) {
-            let request = SpawnRequest(
+            hasTerminal = Standard.isForeground(0)
+            var request = SpawnRequest(
                 executable: executable, arguments: options.command,
                 environment: environment.map { "\($0.key)=\($0.value)" },
                 descriptors: [(0, 0), (1, 1), (2, 2)], newProcessGroup: true,
                 trampoline: Executables.trampoline(in: file.plan.surroundings.programDirectory).map { Trampoline($0) })
+            request.isInForeground = hasTerminal
             let child = try loop.spawn(request) { [weak self] _, status in self?.commandEnded(status) }
             self.child = child
             supervisor.guests = [child]
+            if hasTerminal { supervisor.childrenChanged = { [weak self] in self?.lookForStop() } }
             commandStarted = loop.now.wall
         } catch {
             handle(.commandNotStarted("\(error)", code: 126))
@@ -151,6 +157,7 @@ public final class Execution {
     }
 
     private func commandEnded(_ status: ExitStatus) {
+        if hasTerminal { try? Standard.giveTerminal(0) }
         commandEnded = loop.refreshNow().wall
         let exit: Exit =
             switch status {
@@ -158,6 +165,23 @@ public final class Execution {
             case .signalled(let number, let coreDumped): .signal(Signal(number: number), coreDumped: coreDumped)
             }
         handle(.commandEnded(exit))
+    }
+
+    /// Ctrl-Z reaches the command alone. Whoever waits for this program is told by its own stop; when that is over, the
+    /// command goes on, with the terminal if it is ours again.
+    private func lookForStop() {
+        guard let child, child.isRunning, !isStopped, Processes.facts(of: child.pid)?.state == "T" else { return }
+        guard let own = Processes.facts(of: SystemProgram.pid)?.groupID else { return }
+        isStopped = true
+        try? Standard.giveTerminal(0)
+        try? Processes.signal(group: own, Signals.stopKey)
+        // The kernel lets a signal take its time; and where no shell could resume us, it does not stop us at all.
+        loop.schedule(after: .milliseconds(50)) { [weak self] _ in
+            guard let self else { return }
+            isStopped = false
+            if Standard.isForeground(0) { try? Standard.giveTerminal(0, to: child.pid) }
+            child.signalGroup(Signals.continue)
+        }
     }
 
     /// That of this program, without what an outer supervisor told it alone, and with where the cluster is.

@@ -3,13 +3,13 @@ import JRReactor
 import JRSupervision
 import JRSystem
 
-/// A process that was begun, with the ends of its pipes that stay here and those that it is to have.
+/// A process that was begun, with the ends of its pipes that it is to have.
 final class BegunStart {
     let position: Int
     let incarnation: Int
     fileprivate var process: Processes.Beginning?
-    fileprivate var out: PipeEnds?
-    fileprivate var err: PipeEnds?
+    fileprivate var out: Descriptor?
+    fileprivate var err: Descriptor?
     fileprivate var ours: OwnPipes?
 
     fileprivate init(_ position: Int, _ incarnation: Int) {
@@ -72,8 +72,9 @@ extension Supervisor {
                 return try loop.spawn(process) { [weak self] _, status in self?.exited(position, incarnation, status) }
             }
             if let ours = start.ours.take() { slot.hold(lifeline: ours.life.write) }
-            if let out = start.out.take() { read(out.read, .out, position, incarnation) }
-            if let err = start.err.take() { read(err.read, .err, position, incarnation) }
+            // The child has them: with the child's end a pipe ends.
+            start.out = nil
+            start.err = nil
             slot.child = child
             running.insert(child.pid)
             slot.startTime = Processes.facts(of: child.pid)?.startTime
@@ -130,8 +131,12 @@ extension Supervisor {
             // More at once is less work; without the permission for it, smaller pipes do as well.
             for end in ends { try? Pipe.setCapacity(end.parent, bytes: 256 * 1024) }
         }
-        begun.out = consume out
-        begun.err = consume err
+        // Read before it can say that it is ready, which comes through a pipe of its own: what it has printed until then
+        // is shown first.
+        begun.out = out.write
+        begun.err = err.write
+        read(out.read, .out, begun.position, begun.incarnation)
+        read(err.read, .err, begun.position, begun.incarnation)
         return ends
     }
 

@@ -42,9 +42,9 @@ public final class Supervisor {
     let runtime: RuntimeDirectory
     let console: Console
     let loop: Loop
-    private let lock: RuntimeLock
+    let lock: RuntimeLock
     let options: Options
-    private let ownLog: Outlet
+    let ownLog: Outlet
     let events: EventLog
     let openFiles: ProcessSettings.OpenFileLimit?
 
@@ -62,7 +62,7 @@ public final class Supervisor {
     private var logDirectories: Set<String> = []
     /// Whether it was said that `jr-exec` is missing.
     var hasMissedTrampoline = false
-    private var control: ControlServer?
+    var control: ControlServer?
     var operations: [Operation] = []
     var waits: [Waiting] = []
     var jobsWatch: JobsWatch?
@@ -84,15 +84,17 @@ public final class Supervisor {
     var rollsNeedLook = false
 
     private var turn: (at: Instant, timer: Handle)?
+    /// The present millisecond as text.
+    var stamp: (milliseconds: Int64, text: [UInt8]) = (-1, [])
     var crowds = CrowdWatch()
     private var startedAt = Instant.zero
-    private var wasReady = false
+    var wasReady = false
     private var startTold = false
     private var readyTimer: Handle?
-    private var interrupts = 0
+    var interrupts = 0
     /// What the end is to be called when nothing worse comes up.
     var endCode: Int32 = 0
-    private var isEnding = false
+    var isEnding = false
 
     /// Reads the manifest again; nil where there is none that could have changed.
     public var reread: (() throws(SupervisorError) -> ManifestFile)?
@@ -273,64 +275,6 @@ public final class Supervisor {
         }
     }
 
-    // MARK: What is said
-
-    private func announce(_ change: Change, _ position: Int) {
-        let name = plan.instances[position].name
-        let text = text(of: change, position)
-        let isShown = change.to != .waiting && change.to != .starting && change.to != .recovering
-        if isConsoleJSON { console.change(position, change) }
-        if isShown { show(change, position, text) }
-        let whole = "\(text) [\(change.from.rawValue) -> \(change.to.rawValue)]"
-        slots[position].log.note(whole, incarnation: change.incarnation, time: timestamp())
-        log("\(name) \(whole)")
-        events.append(name, change)
-        for operation in operations where operation.positions.contains(position) && isShown {
-            operation.progress("\(name) \(text)")
-        }
-        if change.to == .ready, change.from != .draining { slots[position].proved() }
-        if change.from != change.to { slots[position].changedAt = loop.now.instant }
-        // A new start says anew where it listens only if it was free to choose.
-        if change.to == .ready { writeURL() }
-        statusChanged()
-    }
-
-    var isConsoleJSON: Bool { console.isJSON }
-
-    private func text(of change: Change, _ position: Int) -> String {
-        switch change.to {
-        case .ready where change.from == .draining: return "ready: \(change.cause)"
-        case .ready:
-            let machine = cluster.members[position].machine
-            let port = slots[position].port.map { ", port \($0)" } ?? ""
-            let time = machine.startedAt.map { ", in \(Durations.format(loop.now.instant - $0))" } ?? ""
-            let pid = change.pid.map { ", pid \($0)" } ?? ""
-            let recovered = slots[position].recovered.map { $0.hasPrefix("0/0") ? "" : ", recovered \($0)" } ?? ""
-            return "ready\(pid)\(port), incarnation \(change.incarnation)\(time)\(recovered)"
-        case .backingOff: return "died: \(change.cause)"
-        case .crashLooping: return "crash loop: \(change.cause)"
-        case .waiting, .starting, .recovering, .degraded, .blocked, .draining, .stopping, .stopped, .failed, .finished:
-            return "\(change.to.rawValue): \(change.cause)"
-        }
-    }
-
-    func note(_ text: String) {
-        console.note(nil, text)
-        log(text)
-        events.append(nil, text)
-    }
-
-    func note(_ position: Int, _ text: String) {
-        console.note(position, text)
-        log("\(plan.instances[position].name) \(text)")
-        events.append(plan.instances[position].name, text)
-    }
-
-    private func log(_ text: String) {
-        let time = timestamp()
-        ownLog.append { LogText.appendNote(text, "", 0, .text, time: time, to: &$0) }
-    }
-
     /// Those that wait only for their turn have it when another start takes too long.
     private func awaitTurn() {
         let next = cluster.nextTurn
@@ -343,14 +287,6 @@ public final class Supervisor {
             }
             return (at, timer)
         }
-    }
-
-    private var stamp: (milliseconds: Int64, text: [UInt8]) = (-1, [])
-
-    func timestamp() -> [UInt8] {
-        let wall = loop.now.wall
-        if wall.milliseconds != stamp.milliseconds { stamp = (wall.milliseconds, Array(Dates.format(wall).utf8)) }
-        return stamp.text
     }
 
     // MARK: Start and end as a whole
@@ -418,77 +354,10 @@ public final class Supervisor {
         tell(.downRequested(.drain))
     }
 
-    private func tellStart(_ start: Start) {
+    func tellStart(_ start: Start) {
         guard !startTold else { return }
         startTold = true
         if let readyTimer { loop.cancel(readyTimer) }
         started?(start)
-    }
-
-    /// Ctrl-C, or a signal to the supervisor: the first drains, the second signals, the third kills.
-    public func interrupt(signal: Int32) {
-        interrupts += 1
-        let isFirst = interrupts == 1 && cluster.goingDown == nil
-        if isFirst {
-            note("stopping, with time for the work in progress; once more: TERM now, and once more: KILL")
-        }
-        // A service that was up and was asked to leave has done its work; anything else was cut off.
-        if endCode == 0, !wasReady || !isFirst || options.untilIdle { endCode = 128 + signal }
-        let urgency: Urgency = isFirst ? .drain : (cluster.goingDown ?? .drain) == .drain ? .terminate : .kill
-        if !isFirst { note(urgency == .terminate ? "TERM to everything" : "KILL to everything") }
-        tell(.downRequested(urgency))
-    }
-
-    private func end() {
-        guard !isEnding else { return }
-        isEnding = true
-        showHeldBack()
-        let strays = Leftover.find(runtime: runtime, record: nil)
-        if !strays.isEmpty {
-            let words = strays.map { "pid \($0.pid) (of \($0.name))" }.joined(separator: ", ")
-            note("ending what had detached itself: \(words)")
-            for stray in Leftover.end(strays) { note("pid \(stray.pid) cannot be ended") }
-        }
-        if endCode == 0, cluster.members.contains(where: { $0.machine.state == .failed }) {
-            endCode = SupervisorError.unavailable
-        }
-        tellStart(.failed("stopped before everything was ready", logs: []))
-        note("all stopped")
-        writeState()
-        if hasURL { try? Files.remove(runtime.urlFile) }
-        try? Files.removeTree(runtime.kept)
-        finishOperations()
-        endWatches()
-        finishWaits()
-        events.end()
-        control?.close()
-        flushAll()
-    }
-
-    /// Gives what is still to be written a little time; a console that is blocked does not keep the supervisor.
-    private func flushAll() {
-        var open = slots.count + 3
-        let done = { [weak self] (loop: Loop) in
-            open -= 1
-            guard open == 0, let self else { return }
-            self.lock.endCleanly()
-            self.ended?(loop, self.endCode)
-            self.ended = nil
-        }
-        console.flush(patience: .milliseconds(500), then: done)
-        for flush in slots.map({ slot in slot.log.flush }) + [ownLog.flush, events.flush] { patiently(flush, done) }
-    }
-
-    private func patiently(_ flush: (@escaping (Loop) -> Void) -> Void, _ done: @escaping (Loop) -> Void) {
-        var isDone = false
-        let once = { (loop: Loop) in
-            if !isDone { done(loop) }
-            isDone = true
-        }
-        let timer = loop.schedule(after: .seconds(2 as Int64), once)
-        flush { loop in
-            loop.cancel(timer)
-            once(loop)
-        }
     }
 }

@@ -87,13 +87,18 @@ extension Processes {
         return failure(result, "posix_spawn", request.executable)
     }
 
+    private static func group(of request: SpawnRequest) -> jr_group {
+        guard request.newProcessGroup else { return JR_GROUP_PARENTS }
+        return request.isInForeground ? JR_GROUP_FOREGROUND : JR_GROUP_OWN
+    }
+
     private static func spawnOnce(_ request: SpawnRequest) throws(SystemError) -> Int32 {
         let arguments = CStrings(request.arguments)
         let environment = CStrings(request.environment)
         let result = jr_spawn(
             request.executable, arguments.pointers, environment.pointers, request.workingDirectory,
             request.descriptors.map(\.child), request.descriptors.map(\.parent), request.descriptors.count,
-            request.newProcessGroup ? 1 : 0)
+            group(of: request))
         guard result >= 0 else { throw reason(result, request) }
         return result
     }

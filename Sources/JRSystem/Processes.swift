@@ -17,6 +17,8 @@ public struct SpawnRequest: Sendable {
     public var descriptors: [(child: Int32, parent: Int32)]
     /// Whether the child leads a process group of its own, whose id is its pid.
     public var newProcessGroup: Bool
+    /// Whether that group is the one that the keys of the terminal mean which is the child's descriptor 0.
+    public var isInForeground = false
     /// What only `jr-exec` can give it; nil for a child that needs none of that.
     public var trampoline: Trampoline?
 

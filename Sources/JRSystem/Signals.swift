@@ -13,6 +13,8 @@ public enum Signals {
     public static let stop: Int32 = SIGSTOP
     public static let `continue`: Int32 = SIGCONT
     public static let windowChanged: Int32 = SIGWINCH
+    /// Ctrl-Z.
+    public static let stopKey: Int32 = SIGTSTP
 
     /// `TERM` for 15; the bare number for a signal without a name.
     public static func name(_ signal: Int32) -> String {

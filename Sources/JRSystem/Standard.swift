@@ -28,6 +28,18 @@ public enum Standard {
 
     public static func isTerminal(_ raw: Int32) -> Bool { jr_is_terminal(raw) == 1 }
 
+    /// Whether `raw` is a terminal whose keys, such as Ctrl-C, mean this program.
+    public static func isForeground(_ raw: Int32) -> Bool { isTerminal(raw) && jr_terminal_is_ours(raw) == 1 }
+
+    /// Lets the keys of a terminal mean a process group.
+    ///
+    /// - Parameters:
+    ///   - raw: The terminal.
+    ///   - group: nil for this program's own.
+    public static func giveTerminal(_ raw: Int32, to group: Int32? = nil) throws(SystemError) {
+        _ = try check(jr_terminal_give(raw, group ?? 0), "tcsetpgrp")
+    }
+
     /// The width of a terminal in columns; nil when the descriptor is none.
     public static func terminalWidth(_ raw: Int32 = output) -> Int? {
         let columns = jr_terminal_columns(raw)

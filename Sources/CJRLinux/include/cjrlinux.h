@@ -147,12 +147,20 @@ int jr_epoll_wait(int epoll, struct jr_poll_event *events, int capacity, int64_t
 
 // Processes and signals
 
+enum jr_group {
+    JR_GROUP_PARENTS = 0,
+    /// A process group of its own.
+    JR_GROUP_OWN = 1,
+    /// And the terminal that is its descriptor 0 is that group's.
+    JR_GROUP_FOREGROUND = 2,
+};
+
 /// The child's pid. It starts with an empty signal mask, every signal at its default, and no descriptor but the granted
 /// ones and, where 0, 1 or 2 were not granted, /dev/null.
 int jr_spawn(
     const char *executable, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
     const char *_Nullable directory, const int *_Nullable child_descriptors, const int *_Nullable parent_descriptors,
-    size_t descriptor_count, int new_group);
+    size_t descriptor_count, enum jr_group group);
 int jr_pidfd_open(int pid);
 int jr_pidfd_send_signal(int pidfd, int signal);
 int jr_kill(int pid, int signal);
@@ -184,6 +192,10 @@ int jr_route_signal(int signal, int fd);
 void jr_end_route(int signal, int fd);
 
 int jr_is_terminal(int fd);
+/// Whether its keys mean this process group.
+int jr_terminal_is_ours(int fd);
+/// Lets its keys mean a group; 0 is our own.
+int jr_terminal_give(int fd, int group);
 int jr_terminal_columns(int fd);
 int jr_terminal_rows(int fd);
 /* Keys as they are pressed and unseen, or in lines and echoed; signals of keys stay as they are. */
