@@ -19,7 +19,7 @@ extension Supervisor {
         tell(.downRequested(urgency))
     }
 
-    private func end() {
+    func end() {
         guard !isEnding else { return }
         isEnding = true
         showHeldBack()

@@ -1,4 +1,5 @@
 import JRBase
+import JRReactor
 import JRSupervision
 
 /// What the supervisor says of its instances: to the console, the logs, those who wait, and the events.

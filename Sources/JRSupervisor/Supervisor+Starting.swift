@@ -124,20 +124,20 @@ extension Supervisor {
     }
 
     private func outputs(of begun: BegunStart) throws(SystemError) -> [(child: Int32, parent: Int32)] {
-        let out = try PipeEnds()
-        let err = try PipeEnds()
-        let ends: [(child: Int32, parent: Int32)] = [(1, out.write.raw), (2, err.write.raw)]
+        let out = try Pipe(nonBlocking: false).takeEnds()
+        begun.out = Descriptor(owning: out.write)
+        let outRead = Descriptor(owning: out.read)
+        let err = try Pipe(nonBlocking: false).takeEnds()
+        begun.err = Descriptor(owning: err.write)
         if plan.instances.count <= Supervisor.mostWithLargePipes {
             // More at once is less work; without the permission for it, smaller pipes do as well.
-            for end in ends { try? Pipe.setCapacity(end.parent, bytes: 256 * 1024) }
+            for end in [out.write, err.write] { try? Pipe.setCapacity(end, bytes: 256 * 1024) }
         }
         // Read before it can say that it is ready, which comes through a pipe of its own: what it has printed until then
         // is shown first.
-        begun.out = out.write
-        begun.err = err.write
-        read(out.read, .out, begun.position, begun.incarnation)
-        read(err.read, .err, begun.position, begun.incarnation)
-        return ends
+        read(outRead, .out, begun.position, begun.incarnation)
+        read(Descriptor(owning: err.read), .err, begun.position, begun.incarnation)
+        return [(1, out.write), (2, err.write)]
     }
 
     /// The pipes over which a node or distributor says that it is ready, and is told to leave.
