@@ -36,6 +36,8 @@ public struct CrowdWatch: Sendable {
     private struct Death {
         var at: Instant
         var exit: String
+        /// Whether it was shown to be back, or to stay away, since.
+        var isOver = false
     }
 
     private struct Crowd {
@@ -45,14 +47,17 @@ public struct CrowdWatch: Sendable {
         var away: Set<Int>
     }
 
+    /// How long nobody else must have died.
     static let hold = Interval.milliseconds(20)
+    static let longestHold = Interval.milliseconds(200)
     static let window = Interval.seconds(2 as Int64)
     static let least = 3
 
     private var held: [Sight] = []
+    private var heldSince = Instant.zero
     private var deaths: [String: [Int: Death]] = [:]
     private var crowds: [String: Crowd] = [:]
-    /// When ``flush(at:)`` is to be called; nil while nothing is held back.
+    /// When ``flush(at:)`` is to be called, which another death puts off a little; nil while nothing is held back.
     public private(set) var deadline: Instant?
 
     public init() {}
@@ -67,9 +72,13 @@ public struct CrowdWatch: Sendable {
         }
         if crowds[sight.entry] != nil { return inCrowd(sight, at: now) }
         let isHeld = held.contains { $0.position == sight.position }
-        guard isHeld || isDeath && sight.count >= CrowdWatch.least else { return [.line(sight.position, sight.text)] }
+        guard isHeld || isDeath && sight.count >= CrowdWatch.least else {
+            noteAbsence(of: sight)
+            return [.line(sight.position, sight.text)]
+        }
+        if held.isEmpty { heldSince = now }
         held.append(sight)
-        deadline = deadline ?? now + CrowdWatch.hold
+        if isDeath || deadline == nil { deadline = min(now + CrowdWatch.hold, heldSince + CrowdWatch.longestHold) }
         return []
     }
 
@@ -97,6 +106,14 @@ public struct CrowdWatch: Sendable {
         }
     }
 
+    private mutating func noteAbsence(of sight: Sight) {
+        switch sight.state {
+        case .ready, .stopped, .failed, .finished: deaths[sight.entry]?[sight.position]?.isOver = true
+        case .waiting, .starting, .recovering, .degraded, .blocked, .draining, .stopping, .backingOff, .crashLooping:
+            break
+        }
+    }
+
     private static func end(_ crowd: Crowd, _ entry: String, at now: Instant) -> String {
         let time = Durations.format(now - crowd.firstDeath)
         return "\(entry): those that died together are ready again, \(time) after the first death"
@@ -116,7 +133,8 @@ public struct CrowdWatch: Sendable {
             guard recent.count >= CrowdWatch.least, 2 * recent.count >= count else { continue }
             let first = recent.values.map(\.at).min() ?? now
             let last = recent.values.map(\.at).max() ?? now
-            crowds[entry] = Crowd(firstDeath: first, size: recent.count, away: Set(recent.keys))
+            let away = recent.filter { !$0.value.isOver }.keys
+            crowds[entry] = Crowd(firstDeath: first, size: recent.count, away: Set(away))
             let time = Durations.format(last - first)
             outputs.append(
                 .note(
@@ -125,6 +143,7 @@ public struct CrowdWatch: Sendable {
         }
         for sight in sights {
             if crowds[sight.entry] == nil {
+                noteAbsence(of: sight)
                 outputs.append(.line(sight.position, sight.text))
             } else {
                 outputs += inCrowd(sight, at: now)

@@ -12,8 +12,14 @@ extension Supervisor {
             exit: cluster.members[position].machine.lastExitWords ?? "unknown", text: text)
         let wasHolding = crowds.deadline != nil
         show(crowds.show(sight, at: loop.now.instant))
-        if !wasHolding, let deadline = crowds.deadline {
-            loop.schedule(at: deadline) { [weak self] _ in self?.showHeldBack() }
+        if !wasHolding { awaitCrowd() }
+    }
+
+    private func awaitCrowd() {
+        guard let deadline = crowds.deadline else { return }
+        loop.schedule(at: deadline) { [weak self] loop in
+            guard let self, let deadline = crowds.deadline else { return }
+            if loop.now.instant < deadline { awaitCrowd() } else { showHeldBack() }
         }
     }
 

@@ -133,7 +133,7 @@ extension Supervisor {
             // More at once is less work; without the permission for it, smaller pipes do as well.
             for end in [out.write, err.write] { try? Pipe.setCapacity(end, bytes: 256 * 1024) }
         }
-        // Read before it can say that it is ready, which comes through a pipe of its own: what it has printed until then
+        // Read before it can say that it is ready, which comes through a pipe of its own: what it has printed by then
         // is shown first.
         read(outRead, .out, begun.position, begun.incarnation)
         read(Descriptor(owning: err.read), .err, begun.position, begun.incarnation)

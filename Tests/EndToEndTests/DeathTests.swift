@@ -30,7 +30,7 @@ struct DeathTests {
                 ? "" : #", "programs": { "load": { "command": ["./load"], "after": ["worker"], "restart": "never" } }"#
             let manifest = """
                 {
-                  "distributors": { "main": { "listen": "127.0.0.1:0" } },
+                  "distributors": { "main": { "listen": "127.0.0.1:0", "heartbeat": "200ms" } },
                   "nodes": { "worker": { "distributors": ["main"], "jobs": "jobs",
                                          "storage": { "kind": "journal", "sync": "never" } } }\(program)
                 }
@@ -72,7 +72,7 @@ struct DeathTests {
 
         /// Returns when that many jobs more wait for ``go()``.
         func awaitRunning(_ count: Int) throws {
-            let pipe = try Files.open(directory + "/running", [.read, .write])
+            let pipe = try Files.open(directory + "/running", .readWrite)
             var seen = 0
             var buffer = [UInt8](repeating: 0, count: 64)
             while seen < count {
@@ -101,8 +101,8 @@ struct DeathTests {
             ["jr", "enqueue", "mark", "--many", "-", "--wait"], in: run.directory, input: input.raw, output: null.raw,
             errors: null.raw)
         try Processes.signal(pid: run.pid(), Signals.kill)
-        #expect(try Processes.wait(pid: load) == .exited(0), "each job of the load has ended well")
         #expect(try run.supervisor("wait", "ready").status == .exited(0))
+        // They have all places of the node, so that the load waits for them.
         try run.awaitRunning(4)
         let worker = try run.worker()
         let recovered = try #require(worker["recovered"]?.string)
@@ -110,13 +110,14 @@ struct DeathTests {
         #expect(counts.count == 2 && counts.first == counts.last && counts[0] >= 104, "\(recovered)")
         #expect(worker["restarts"]?.int == 1)
         #expect(worker["jobs"]?["scheduled"]?.int == 100 && worker["jobs"]?["running"]?.int == 4, "\(worker.text)")
-        #expect(Set(run.done).count == 300)
         try run.go()
+        #expect(try Processes.wait(pid: load) == .exited(0), "each job of the load has ended well")
+        #expect(Set(run.done).count == 300)
     }
 
     @Test("a run until idle is not over while the only job left is on its way to a node that does not read")
     func inFlight() throws {
-        let run = try Run(load: "read x <go\n$jr enqueue mark")
+        let run = try Run(load: "read x <go")
         let null = try Files.open("/dev/null", .write)
         let up = try Programs.start(
             ["jr-supervisor", "up", "--until-idle"], in: run.directory, output: null.raw, errors: null.raw)
@@ -125,6 +126,14 @@ struct DeathTests {
         let worker = try run.pid()
         try Processes.signal(pid: worker, Signals.stop)
         defer { try? Processes.signal(pid: worker, Signals.continue) }
+        let job = try Programs.start(
+            ["jr", "enqueue", "mark"], in: run.directory, output: null.raw, errors: null.raw)
+        // The distributor asks the node as well, so that this takes until it believes the node gone.
+        var held = 0
+        while held == 0 {
+            let stats = try JSON(parsing: try run.jr("stats", "--json").output)
+            held = Int(try #require(stats["distributor"]?["enqueued"]?.int))
+        }
         try Files.writeAll(pipe.raw, Array("go\n".utf8))
         let stopped = try run.supervisor("wait", "stopped", "load", "--timeout", "60s")
         #expect(stopped.status == .exited(0), "\(stopped.errors)")
@@ -133,6 +142,7 @@ struct DeathTests {
         #expect(run.done == [])
         try Processes.signal(pid: worker, Signals.continue)
         #expect(try Processes.wait(pid: up) == .exited(0))
+        #expect(try Processes.wait(pid: job) == .exited(0))
         #expect(run.done.count == 1)
     }
 

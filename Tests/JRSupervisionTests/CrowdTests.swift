@@ -215,7 +215,7 @@ struct CrowdWatchTests {
             now = now + .microseconds(200)
         }
         #expect(watch.show(sight(3, .ready), at: now) == [], "back before anybody was told that it was away")
-        #expect(watch.deadline == Instant(nanoseconds: 1_020_000_000))
+        #expect(watch.deadline == Instant(nanoseconds: 1_029_800_000), "20 ms after the last death")
         #expect(
             watch.flush(at: now) == [
                 .note(
@@ -258,6 +258,35 @@ struct CrowdWatchTests {
         }
         #expect(notes == 1 && lines == 2)
         now = now + .seconds(10 as Int64)
+    }
+
+    @Test("who died with the others but was back before anybody spoke of a crowd is not waited for")
+    mutating func earlyBird() {
+        var watch = CrowdWatch()
+        for position in 0..<2 {
+            _ = watch.show(sight(position, .backingOff, of: 6), at: now)
+            now = now + .milliseconds(30)
+            _ = watch.flush(at: now)
+        }
+        _ = watch.show(sight(1, .backingOff, of: 6), at: now)
+        _ = watch.show(sight(1, .ready, of: 6), at: now)
+        _ = watch.flush(at: now)
+        #expect(watch.show(sight(0, .ready, of: 6), at: now) == [.line(0, "0 ready")])
+        for position in 2..<6 { _ = watch.show(sight(position, .backingOff, of: 6), at: now) }
+        #expect(watch.flush(at: now).count == 1)
+        for position in 2..<5 { #expect(watch.show(sight(position, .ready, of: 6), at: now) == []) }
+        #expect(watch.show(sight(5, .ready, of: 6), at: now).count == 1)
+    }
+
+    @Test("each death puts off what is said of it, and all together by 200 ms at the most")
+    mutating func longestHold() {
+        var watch = CrowdWatch()
+        let start = now
+        for position in 0..<50 {
+            _ = watch.show(sight(position, .backingOff, of: 50), at: now)
+            now = now + .milliseconds(10)
+        }
+        #expect(watch.deadline == start + .milliseconds(200))
     }
 
     @Test("deaths that are further apart are no crowd")

@@ -22,12 +22,12 @@ extension ShellTests {
             let record = try #require(stage.runtime.readState())
             let pids = record.instances.filter { $0.name.hasPrefix("worker") }.compactMap(\.pid)
             #expect(pids.count == 12)
-            let before = stage.seen.count
             for pid in pids { try Processes.signal(pid: pid, Signals.kill) }
+            // On a busy machine the first may be dead, and shown, before the others are.
             try stage.line("worker: ", " died within ", "times SIGKILL (not by us)", "a common cause")
+            let before = stage.seen.count
             try stage.line("worker: those that died together are ready again")
-            let lines = stage.seen[before...]
-            #expect(lines.count == 2, "\(lines)")
+            #expect(stage.seen.count == before + 1, "\(stage.seen)")
             let file = String(decoding: try Files.read(stage.runtime.eventFile, limit: 1 << 20), as: UTF8.self)
             let deaths = file.split(separator: "\n").filter { $0.contains("\"to\":\"backingOff\"") }
             #expect(deaths.count == 12, "each is an event all the same")
