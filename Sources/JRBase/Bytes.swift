@@ -26,30 +26,14 @@ public struct ByteWriter: Sendable {
         }
     }
 
-    /// Two words behind a mark, most significant bytes first: in one piece, since ids are most of what is written.
+    /// Appends what `body` writes: for several small values, so that room for them is looked for once.
+    ///
+    /// - Parameters:
+    ///   - room: the most that it writes.
+    ///   - body: may not write more.
     @inlinable
-    public mutating func append(mark: UInt16, _ first: UInt64, _ second: UInt64) {
-        bytes.append(addingCapacity: 18) { out in
-            out.append(repeating: 0, count: 18)
-            var span = out.mutableSpan
-            var raw = span.mutableBytes
-            raw.storeBytes(of: mark.bigEndian, toByteOffset: 0, as: UInt16.self)
-            raw.storeBytes(of: first.bigEndian, toByteOffset: 2, as: UInt64.self)
-            raw.storeBytes(of: second.bigEndian, toByteOffset: 10, as: UInt64.self)
-        }
-    }
-
-    /// A byte, and then a number with its most significant byte first.
-    @inlinable
-    public mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ mark: UInt8, _ number: Number) {
-        let size = MemoryLayout<Number>.size
-        bytes.append(addingCapacity: 1 + size) { out in
-            out.append(mark)
-            out.append(repeating: 0, count: size)
-            var span = out.mutableSpan
-            var raw = span.mutableBytes
-            raw.storeBytes(of: number.bigEndian, toByteOffset: 1, as: Number.self)
-        }
+    public mutating func gather(_ room: Int, _ body: (inout OutputSpan<UInt8>) -> Void) {
+        bytes.append(addingCapacity: room, initializingWith: body)
     }
 
     // SAFETY: in both orders, the pointer is to the bytes of an integer and is read only while the closure runs.

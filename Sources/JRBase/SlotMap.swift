@@ -63,7 +63,8 @@ public struct SlotMap<Element> {
     @inlinable
     public mutating func insert(_ element: consuming Element) -> Handle {
         if let index = free.popLast() {
-            places[Int(index)] = Place(element)
+            var span = places.mutableSpan
+            span[Int(index)] = Place(element)
             return Handle(index: index, generation: generations[Int(index)])
         }
         places.append(Place(element))
@@ -129,7 +130,8 @@ public struct SlotMap<Element> {
     @inlinable
     public mutating func discard(_ handle: Handle) {
         guard contains(handle) else { return }
-        places[Int(handle.index)] = nil
+        var span = places.mutableSpan
+        span[Int(handle.index)] = nil
         release(handle)
     }
 

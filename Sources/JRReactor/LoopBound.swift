@@ -2,8 +2,9 @@
 ///
 /// It is also released on the loop's thread, wherever the last reference to this carrier goes.
 public final class LoopBound<Value>: @unchecked Sendable {
-    // SAFETY: the value is made on the loop's thread, reached only through `open`, which demands that thread, and
-    // released there or, once the loop has stopped and nothing of it runs any more, wherever the carrier ends.
+    // SAFETY: the value is made on the loop's thread, reached only through `open` and `openHere`, which demand that
+    // thread, and released there or, once the loop has stopped and nothing of it runs any more, wherever the carrier
+    // ends.
     private final class Box {
         let value: Value
 
@@ -30,6 +31,13 @@ public final class LoopBound<Value>: @unchecked Sendable {
         if reactor.isOnLoop || !reactor.execute({ _ in parcel.box.release() }) {
             parcel.box.release()
         }
+    }
+
+    /// Calls `body` with the value if this is its loop's thread; else it gives false.
+    public func openHere(_ body: (Value) -> Void) -> Bool {
+        guard reactor.isOnLoop else { return false }
+        body(parcel.box.takeUnretainedValue().value)
+        return true
     }
 
     /// The value. Traps with the loop of another reactor.

@@ -4,12 +4,17 @@ public import JRBase
 /// nil or a map of those that are set. `docs/protocol.md` is the text of this file.
 extension ByteWriter {
     mutating func pack(_ request: JobRequest) {
-        pack(request.id)
-        pack(request.name)
+        gather(OutputSpan.idBytes + OutputSpan.headBytes) { out in
+            out.put(request.id)
+            out.putHead(ofText: request.name.utf8.count)
+        }
+        append(request.name)
         pack(bytes: request.arguments)
-        pack(request.created.milliseconds)
-        pack(unsigned: UInt64(request.feedback.rawValue))
-        pack(request.client)
+        gather(2 * OutputSpan.numberBytes + OutputSpan.idBytes) { out in
+            out.put(request.created.milliseconds)
+            out.put(unsigned: UInt64(request.feedback.rawValue))
+            out.put(request.client)
+        }
         pack(request.options)
     }
 
@@ -18,15 +23,23 @@ extension ByteWriter {
     }
 
     mutating func pack(_ outcome: JobOutcome) {
-        pack(outcome.id)
-        pack(unsigned: UInt64(outcome.run))
-        pack(unsigned: UInt64(outcome.ending.rawValue))
-        pack(bytes: outcome.arguments)
+        gather(OutputSpan.idBytes + 2 * OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+            out.put(outcome.id)
+            out.put(unsigned: UInt64(outcome.run))
+            out.put(unsigned: UInt64(outcome.ending.rawValue))
+            out.putHead(ofBytes: outcome.arguments.count)
+        }
+        append(outcome.arguments)
         if let error = outcome.error { pack(error) } else { packNil() }
-        pack(unsigned: UInt64(outcome.attempt))
-        pack(outcome.node)
-        pack(outcome.client)
-        pack(outcome.isFinal)
+        gather(OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+            out.put(unsigned: UInt64(outcome.attempt))
+            out.putHead(ofText: outcome.node.utf8.count)
+        }
+        append(outcome.node)
+        gather(OutputSpan.idBytes + 1) { out in
+            out.put(outcome.client)
+            out.append(outcome.isFinal ? 0xC3 : 0xC2)
+        }
     }
 }
 

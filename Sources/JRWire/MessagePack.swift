@@ -7,37 +7,11 @@ extension ByteWriter {
     public mutating func pack(_ value: Bool) { append(value ? 0xC3 as UInt8 : 0xC2) }
 
     public mutating func pack(_ value: Int64) {
-        if value >= 0 {
-            pack(unsigned: UInt64(value))
-        } else if value >= -32 {
-            append(UInt8(bitPattern: Int8(value)))
-        } else if let small = Int8(exactly: value) {
-            append(0xD0 as UInt8)
-            append(UInt8(bitPattern: small))
-        } else if let small = Int16(exactly: value) {
-            append(0xD1 as UInt8)
-            appendBigEndian(small)
-        } else if let small = Int32(exactly: value) {
-            append(0xD2 as UInt8)
-            appendBigEndian(small)
-        } else {
-            append(0xD3 as UInt8)
-            appendBigEndian(value)
-        }
+        gather(OutputSpan.numberBytes) { $0.put(value) }
     }
 
     public mutating func pack(unsigned value: UInt64) {
-        if value < 0x80 {
-            append(UInt8(value))
-        } else if let small = UInt8(exactly: value) {
-            append(0xCC, small)
-        } else if let small = UInt16(exactly: value) {
-            append(0xCD, small)
-        } else if let small = UInt32(exactly: value) {
-            append(0xCE, small)
-        } else {
-            append(0xCF, value)
-        }
+        if value < 0x80 { append(UInt8(value)) } else { gather(OutputSpan.numberBytes) { $0.put(unsigned: value) } }
     }
 
     public mutating func pack(_ value: Double) {
@@ -46,12 +20,12 @@ extension ByteWriter {
     }
 
     public mutating func pack(_ text: String) {
-        packHeader(text.utf8.count, short: (0xA0, 31), one: 0xD9, two: 0xDA, four: 0xDB)
+        gather(OutputSpan.headBytes) { $0.putHead(ofText: text.utf8.count) }
         append(text)
     }
 
     public mutating func pack(bytes: [UInt8]) {
-        packHeader(bytes.count, short: nil, one: 0xC4, two: 0xC5, four: 0xC6)
+        gather(OutputSpan.headBytes) { $0.putHead(ofBytes: bytes.count) }
         append(bytes)
     }
 
@@ -64,7 +38,7 @@ extension ByteWriter {
     }
 
     public mutating func pack(_ id: JobID) {
-        append(mark: Unpacker.idMark, id.high, id.low)
+        gather(OutputSpan.idBytes) { $0.put(id) }
     }
 
     /// Timestamp extension (type -1): 32 bits for whole seconds up to 2106, 64 up to 2514, else 96.
@@ -119,14 +93,6 @@ extension ByteWriter {
     private mutating func packHeader(
         _ count: Int, short: (mark: UInt8, most: Int)?, one: UInt8?, two: UInt8, four: UInt8
     ) {
-        if let short, count <= short.most {
-            append(short.mark | UInt8(count))
-        } else if let one, count <= 0xFF {
-            append(one, UInt8(count))
-        } else if count <= 0xFFFF {
-            append(two, UInt16(count))
-        } else {
-            append(four, UInt32(truncatingIfNeeded: count))
-        }
+        gather(OutputSpan.headBytes) { $0.putHead(count, short: short, one: one, two: two, four: four) }
     }
 }

@@ -20,6 +20,7 @@ struct Turn {
     private var node: NodeEngine
     private var (toNode, toDistributor) = (ByteWriter(), ByteWriter())
     private var (atNode, atDistributor) = (FrameDecoder(), FrameDecoder())
+    private var events: [ClientEngine.Told] = []
     private(set) var ended = 0
 
     private static let application = LinkID(1)
@@ -93,7 +94,10 @@ struct Turn {
                 }
             }
         }
-        for case .ended in client.takeEvents() { ended += 1 }
+        client.takeEvents(into: &events)
+        var ended = 0
+        events.takeEach { event, _ in if case .ended = event { ended += 1 } }
+        self.ended += ended
     }
 }
 

@@ -1,4 +1,4 @@
-import JRBase
+public import JRBase
 public import JRWire
 
 /// The application's side: sends jobs, keeps each until it is stored, and hears each outcome once.
@@ -18,9 +18,18 @@ public struct ClientEngine: Sendable {
         case notAnswered(UInt32, code: RefusalCode, text: String)
     }
 
+    /// An event, and what was given with the job that it is of.
+    public struct Told: Sendable {
+        /// The event.
+        public var event: Event
+        /// Whoever waits for the job, by whatever number the one who enqueued it gave.
+        public var listener: Handle?
+    }
+
     private struct Pending: Sendable {
         var request: JobRequest
         var order: UInt64
+        var listener: Handle?
         var isStored = false
         /// The runs that were reported, the last few of a periodic job: an older one may come after a newer one.
         var reported: [Int] = []
@@ -53,7 +62,7 @@ public struct ClientEngine: Sendable {
     private var nextOrder: UInt64 = 0
     private var nextQuestion: UInt32 = 1
     private var actions: [LinkAction] = []
-    private var events: [Event] = []
+    private var events: [Told] = []
     private var received: [OutcomeKey] = []
 
     public init(name: String, session: JobID) {
@@ -71,22 +80,40 @@ public struct ClientEngine: Sendable {
 
     public var isConnected: Bool { link != nil }
 
-    public mutating func enqueue(_ request: JobRequest) {
+    /// Sends a job, and keeps it until it is stored or its outcome is here.
+    ///
+    /// - Parameters:
+    ///   - request: the job.
+    ///   - listener: told with all its events. An id that is enqueued twice is one job with one listener, the first.
+    /// - Returns: the listener that the job had before.
+    @discardableResult
+    public mutating func enqueue(_ request: JobRequest, listener: Handle? = nil) -> Handle? {
         unstoredCount += 1
-        let job = Pending(request: request, order: nextOrder)
+        let job = Pending(request: request, order: nextOrder, listener: listener)
         nextOrder += 1
-        if let known = pending.updateValue(job, forKey: request.id) { return enqueueAgain(request, known) }
+        let known = pending.updateValue(job, forKey: request.id)
+        if let known { return enqueueAgain(request, known, listener) }
         if let link { actions.append(.send(link, .enqueue(request))) }
+        return nil
     }
 
+    /// Gives a job another listener.
+    ///
+    /// - Parameters:
+    ///   - listener: told with its events from now on.
+    ///   - id: of the job.
+    public mutating func listen(_ listener: Handle, to id: JobID) { pending[id]?.listener = listener }
+
     /// An id that is enqueued again while it is under way is the same job: what was reported of it stays reported.
-    private mutating func enqueueAgain(_ request: JobRequest, _ known: Pending) {
+    private mutating func enqueueAgain(_ request: JobRequest, _ known: Pending, _ listener: Handle?) -> Handle? {
         var request = request
         request.feedback.formUnion(known.request.feedback)
         if !known.isStored { unstoredCount -= 1 }
         pending[request.id]?.request = request
         pending[request.id]?.reported = known.reported
+        pending[request.id]?.listener = known.listener ?? listener
         if let link { actions.append(.send(link, .enqueue(request))) }
+        return known.listener
     }
 
     /// Asks the distributor; the answer is an event with the number that is returned.
@@ -125,15 +152,15 @@ public struct ClientEngine: Sendable {
         case .refusal(let id, let code, let text):
             guard let job = pending.removeValue(forKey: id) else { break }
             if !job.isStored { unstoredCount -= 1 }
-            events.append(.refused(id, code: code, text: text))
+            tell(.refused(id, code: code, text: text), job.listener)
         case .ended(let outcome):
             received.append(outcome.key)
             ended(outcome)
         case .reply(let number, let result):
-            if questions.removeValue(forKey: number) != nil { events.append(.answered(number, result)) }
+            if questions.removeValue(forKey: number) != nil { tell(.answered(number, result)) }
         case .replyFailure(let number, let code, let text):
             guard questions.removeValue(forKey: number) != nil else { break }
-            events.append(.notAnswered(number, code: code, text: text))
+            tell(.notAnswered(number, code: code, text: text))
         case .heartbeat, .draining, .failure: break
         case let other:
             let word = String(describing: other).prefix { $0 != "(" }
@@ -162,28 +189,32 @@ public struct ClientEngine: Sendable {
     }
 
     public mutating func takeEvents() -> [Event] {
-        var taken: [Event] = []
+        var taken: [Told] = []
         takeEvents(into: &taken)
-        return taken
+        return taken.map(\.event)
     }
 
     /// What is to be told since the last call, in order.
     ///
     /// - Parameter events: an empty array, whose memory the engine fills next.
-    public mutating func takeEvents(into events: inout [Event]) { swap(&events, &self.events) }
+    public mutating func takeEvents(into events: inout [Told]) { swap(&events, &self.events) }
+
+    private mutating func tell(_ event: consuming Event, _ listener: Handle? = nil) {
+        events.append(Told(event: event, listener: listener))
+    }
 
     private mutating func receipt(_ id: JobID, _ level: ReceiptLevel, _ node: String, _ text: String) {
         guard let place = pending.index(forKey: id) else { return }
-        let (isNews, isOver) = Self.look(&pending.values[place]) { job in
+        let (isNews, isOver, listener) = Self.look(&pending.values[place]) { job in
             defer { if level == .stored { job.isStored = true } }
-            return (!job.isStored, job.request.feedback.isEmpty)
+            return (!job.isStored, job.request.feedback.isEmpty, job.listener)
         }
         guard isNews else { return }
         switch level {
-        case .accepted: events.append(.accepted(id, reason: text))
+        case .accepted: tell(.accepted(id, reason: text), listener)
         case .stored:
             unstoredCount -= 1
-            events.append(.stored(id, node: node))
+            tell(.stored(id, node: node), listener)
             if isOver { pending.remove(at: place) }
         }
     }
@@ -191,21 +222,21 @@ public struct ClientEngine: Sendable {
     private mutating func ended(_ outcome: consuming JobOutcome) {
         guard let place = pending.index(forKey: outcome.id) else { return }
         let (run, isFinal) = (outcome.run, outcome.isFinal)
-        let (isNews, wasStored) = Self.look(&pending.values[place]) { job in
+        let (isNews, wasStored, listener) = Self.look(&pending.values[place]) { job in
             let (isNews, wasStored) = (job.isNews(run), job.isStored)
             if isNews, !isFinal {
                 job.isStored = true
                 job.noteReported(run)
             }
-            return (isNews, wasStored)
+            return (isNews, wasStored, job.listener)
         }
         guard isNews else { return }
         // Its receipt was lost with a connection.
         if !wasStored {
             unstoredCount -= 1
-            events.append(.stored(outcome.id, node: outcome.node))
+            tell(.stored(outcome.id, node: outcome.node), listener)
         }
-        events.append(.ended(outcome))
+        tell(.ended(consume outcome), listener)
         if isFinal { pending.remove(at: place) }
     }
 
@@ -213,15 +244,16 @@ public struct ClientEngine: Sendable {
     private static func look<Result>(_ job: inout Pending, _ body: (inout Pending) -> Result) -> Result { body(&job) }
 }
 
-extension [ClientEngine.Event] {
+extension [ClientEngine.Told] {
     /// Takes out all, in order, moved and not copied; the array is empty then, and keeps its memory.
     ///
     /// - Parameter body: does one.
-    public mutating func takeEach(_ body: (consuming ClientEngine.Event) -> Void) {
+    public mutating func takeEach(_ body: (consuming ClientEngine.Event, Handle?) -> Void) {
         for index in indices {
+            let listener = self[index].listener
             var event = ClientEngine.Event.answered(0, .null)
-            swap(&event, &self[index])
-            body(event)
+            swap(&event, &self[index].event)
+            body(event, listener)
         }
         removeAll(keepingCapacity: true)
     }

@@ -280,7 +280,7 @@ public struct DistributorEngine: Sendable {
         counters.enqueued += 1
         let id = request.id
         let client = request.client
-        let handle = jobs.insert(HeldJob(request: request, order: nextOrder, route: route, node: nil))
+        let handle = jobs.insert(HeldJob(request: consume request, order: nextOrder, route: route, node: nil))
         handles[id] = handle
         nextOrder += 1
         // A line that already waits goes first.
@@ -402,7 +402,7 @@ public struct DistributorEngine: Sendable {
         counters.outcomes += 1
         // The receipt of a job goes before its outcome.
         flushReceipts()
-        send(client, .ended(outcome))
+        send(client, .ended(consume outcome))
     }
 
     private mutating func acknowledge(_ keys: [OutcomeKey]) {

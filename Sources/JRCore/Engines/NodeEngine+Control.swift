@@ -146,7 +146,6 @@ extension NodeEngine {
 
     /// Ends a job that was cancelled during its attempt, whatever that came to. False where the attempt decides.
     mutating func endedAsRequested(_ handle: Handle, _ result: AttemptResult, at now: Now) -> Bool {
-        guard jobs.with(handle, { $0.record.isCancelRequested }) == true else { return false }
         switch result {
         case .success(let arguments):
             // What is done is done. A periodic job goes no further.
@@ -188,10 +187,8 @@ extension NodeEngine {
     }
 
     /// An attempt that ends after it was told to stop has failed, unless it succeeded after all.
-    mutating func judged(_ result: AttemptResult, of handle: Handle) -> AttemptResult {
-        let taken = jobs.with(handle) { ($0.deadline.take(), $0.timedOutAfter.take()) }
-        if let timer = taken?.0 { timers.cancel(timer) }
-        guard let limit = taken?.1 else { return result }
+    func judged(_ result: AttemptResult, timedOutAfter limit: Interval?) -> AttemptResult {
+        guard let limit else { return result }
         let text = "timed out after \(Durations.format(limit))"
         switch result {
         case .success: return result

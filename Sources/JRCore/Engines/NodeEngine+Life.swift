@@ -26,22 +26,33 @@ extension NodeEngine {
     }
 
     /// An attempt is over. Late answers of attempts that ended otherwise are counted and dropped.
-    public mutating func attemptEnded(_ attempt: AttemptID, _ result: AttemptResult, at now: Now) {
+    ///
+    /// - Returns: whether the attempt had been given up before, and another one of its job is under way.
+    @discardableResult
+    public mutating func attemptEnded(_ attempt: AttemptID, _ result: AttemptResult, at now: Now) -> Bool {
         let handle = attempt.job
-        guard case .running(attempt.serial, let lane)? = phase(of: handle) else {
+        let phase = phase(of: handle)
+        guard case .running(let serial, let lane)? = phase, serial == attempt.serial else {
             counters.staleAnswers += 1
             if let lane = overdue.removeValue(forKey: attempt.serial) { ready.ended(lane) }
-            return
+            if case .running? = phase { return true }
+            return false
         }
         ready.ended(lane)
         settle(handle, result, at: now)
+        return false
     }
 
     /// What follows from the end of an attempt.
     mutating func settle(_ handle: Handle, _ result: AttemptResult, at now: Now) {
-        let result = judged(bounded(result, of: handle), of: handle)
-        jobs.with(handle) { $0.record.deaths = 0 }
-        if endedAsRequested(handle, result, at: now) { return }
+        guard let (timer, limit, isCancelRequested) = jobs.with(handle, { $0.noteAttemptEnded() }) else { return }
+        if let timer { timers.cancel(timer) }
+        // Nearly all end like this.
+        if case .success(let arguments) = result, arguments.count <= Limits.argumentBytes, !isCancelRequested {
+            return succeeded(handle, arguments, at: now)
+        }
+        let result = judged(bounded(result, of: handle), timedOutAfter: limit)
+        if isCancelRequested, endedAsRequested(handle, result, at: now) { return }
         switch result {
         case .success(let arguments): succeeded(handle, arguments, at: now)
         case .failure(let error, let arguments, let feedback, let isFinal):

@@ -61,6 +61,12 @@ public struct NodeEngine: Sendable {
             return false
         }
 
+        /// Gives its deadline, when it was told to stop because it took so long, and whether it is to be cancelled.
+        mutating func noteAttemptEnded() -> (deadline: Handle?, timedOutAfter: Interval?, isCancelRequested: Bool) {
+            record.deaths = 0
+            return (deadline.take(), timedOutAfter.take(), record.isCancelRequested)
+        }
+
         func change(isRemoving: Bool) -> StorageChange { isRemoving ? .remove(record.id) : .put(record) }
 
         /// Gives what the attempt works with.
@@ -188,12 +194,6 @@ public struct NodeEngine: Sendable {
     }
 
     public var runningCount: Int { ready.runningCount }
-
-    /// Whether the attempt was given up, and another one of its job is under way.
-    public mutating func isSuperseded(_ attempt: AttemptID) -> Bool {
-        guard case .running(let serial, _)? = phase(of: attempt.job) else { return false }
-        return serial != attempt.serial
-    }
 
     /// The name of the job that an attempt under way is of.
     public func jobName(of attempt: AttemptID) -> String? { jobs[attempt.job]?.record.request.name }
@@ -326,10 +326,10 @@ public struct NodeEngine: Sendable {
             return
         }
         let id = request.id
-        let job = Job(
-            record: JobRecord(request: request), phase: .storing, charge: isScheduled ? .nobody : .link(link),
-            origin: link)
-        let handle = jobs.insert(job)
+        let handle = jobs.insert(
+            Job(
+                record: JobRecord(request: consume request), phase: .storing,
+                charge: isScheduled ? .nobody : .link(link), origin: link))
         handles[id] = handle
         if isScheduled { countScheduled(handle, 1) } else { windows.charge(link) }
         markDirty(handle)

@@ -63,10 +63,10 @@ public struct JobRecord: Sendable, Hashable {
 
     public var id: JobID { request.id }
 
-    public init(request: JobRequest, status: JobStatus = .new) {
+    public init(request: consuming JobRequest, status: JobStatus = .new) {
         self.request = request
         self.status = status
-        due = request.options.due
+        due = self.request.options.due
     }
 }
 

@@ -18,10 +18,10 @@ final class ClientShell: PeerLinkOwner {
     private var whileRunning: ClientShell?
     /// Whoever waits for a job, and whether for its end or only until it is stored. An id that is enqueued twice is one
     /// job, of which both hear.
-    private var observers: [JobID: Observers] = [:]
+    private var observers = SlotMap<Observers>()
     /// Taken from the engine and told; kept for their memory.
     private var actions: [LinkAction] = []
-    private var events: [ClientEngine.Event] = []
+    private var events: [ClientEngine.Told] = []
 
     /// Nearly always one.
     private struct Observers {
@@ -89,17 +89,24 @@ final class ClientShell: PeerLinkOwner {
     }
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
-        if let observer { add(observer, to: request.id, untilEnd: !request.feedback.isEmpty) }
-        engine.enqueue(request)
+        let untilEnd = !request.feedback.isEmpty
+        let made = observer.map { observers.insert(Observers(first: $0, firstUntilEnd: untilEnd)) }
+        if let known = engine.enqueue(request, listener: made), let made, let observer {
+            add(observer, untilEnd, made, to: known, request.id)
+        }
         unstored?.count = engine.unstoredCount
         planTurn()
     }
 
-    private func add(_ observer: @escaping JobObserver, to id: JobID, untilEnd: Bool) {
-        let made = Observers(first: observer, firstUntilEnd: untilEnd)
-        guard var known = observers.updateValue(made, forKey: id) else { return }
-        known.others.append((observer, untilEnd))
-        observers[id] = known
+    /// Another one who waits for a job that is under way; those before may have heard all that they waited for.
+    private func add(
+        _ observer: @escaping JobObserver, _ untilEnd: Bool, _ made: Handle, to known: Handle, _ id: JobID
+    ) {
+        if observers.with(known, { $0.others.append((observer, untilEnd)) }) == nil {
+            engine.listen(made, to: id)
+        } else {
+            observers.discard(made)
+        }
     }
 
     func ask(
@@ -170,36 +177,35 @@ final class ClientShell: PeerLinkOwner {
             }
         }
         self.actions = outgoing.emptied()
-        var events: [ClientEngine.Event] = []
+        var events: [ClientEngine.Told] = []
         swap(&events, &self.events)
         engine.takeEvents(into: &events)
-        events.takeEach { tell($0) }
+        events.takeEach { tell($0, $1) }
         swap(&events, &self.events)
         unstored?.count = engine.unstoredCount
     }
 
-    private func tell(_ event: consuming ClientEngine.Event) {
+    private func tell(_ event: consuming ClientEngine.Event, _ listener: Handle?) {
         switch consume event {
-        case .accepted(let id, let reason): tell(id, .accepted(reason: reason))
-        case .stored(let id, let node):
-            guard let found = observers[id] else { break }
-            if !found.firstUntilEnd || !found.others.isEmpty { observers[id] = found.untilEnd }
+        case .accepted(_, let reason):
+            if let found = listener.flatMap({ observers[$0] }) { found.tell(.accepted(reason: reason)) }
+        case .stored(_, let node):
+            guard let listener, let found = observers[listener] else { break }
+            if !found.firstUntilEnd || !found.others.isEmpty { observers[listener] = found.untilEnd }
             found.tell(.stored(node: node))
         case .refused(let id, let code, let text):
-            let error = JobReactorError(.init(code), what: "job \(id) was refused", why: text)
-            observers.removeValue(forKey: id)?.tell(.refused(error))
+            guard let listener, let found = observers.remove(listener) else { break }
+            found.tell(.refused(JobReactorError(.init(code), what: "job \(id) was refused", why: text)))
         case .ended(let outcome):
-            let found = outcome.isFinal ? observers.removeValue(forKey: outcome.id) : observers[outcome.id]
-            found?.tell(.ended(JobResult(outcome)))
+            guard let listener,
+                let found = outcome.isFinal ? observers.remove(listener) : observers[listener]
+            else { break }
+            found.tell(.ended(JobResult(outcome)))
         case .answered(let number, let value): answers.removeValue(forKey: number)?(.success(value))
         case .notAnswered(let number, let code, let text):
             answers.removeValue(forKey: number)?(
                 .failure(JobReactorError(.init(code), what: "the distributor did not answer", why: text)))
         }
-    }
-
-    private func tell(_ id: JobID, _ event: JobEvent) {
-        observers[id]?.tell(event)
     }
 }
 

@@ -72,36 +72,63 @@ public struct JobDefinition: Sendable {
         public var step: Step
     }
 
-    /// The job's name.
-    public let name: String
-    /// What is run first.
-    public let work: Work
-    /// They run after the work, in this order.
-    public package(set) var callbacks: [Chained] = []
-    /// They run after each failed attempt, in this order.
-    public package(set) var errbacks: [Chained] = []
+    /// In one piece, and with what is asked of it for every attempt: it is handed on with each.
+    private final class Box: Sendable {
+        let name: String
+        let work: Work
+        let callbacks: [Chained]
+        let errbacks: [Chained]
+        let looksAtContext: Bool
+        let isSynchronous: Bool
+        let stepsAreSynchronous: Bool
+
+        init(name: String, work: Work, callbacks: [Chained] = [], errbacks: [Chained] = []) {
+            self.name = name
+            self.work = work
+            self.callbacks = callbacks
+            self.errbacks = errbacks
+            let steps = (callbacks + errbacks).map(\.step)
+            stepsAreSynchronous = steps.allSatisfy(\.isSynchronous)
+            if case .step(let own) = work {
+                looksAtContext = own.looksAtContext || steps.contains(where: \.looksAtContext)
+                isSynchronous = own.isSynchronous && stepsAreSynchronous
+            } else {
+                looksAtContext = steps.contains(where: \.looksAtContext)
+                isSynchronous = false
+            }
+        }
+    }
+
+    private var box: Box
 
     /// A job without callbacks and errbacks.
     public init(name: String, work: Work) {
-        self.name = name
-        self.work = work
+        box = Box(name: name, work: work)
+    }
+
+    /// The job's name.
+    public var name: String { box.name }
+    /// What is run first.
+    public var work: Work { box.work }
+
+    /// They run after the work, in this order.
+    public package(set) var callbacks: [Chained] {
+        get { box.callbacks }
+        set { box = Box(name: name, work: work, callbacks: newValue, errbacks: errbacks) }
+    }
+
+    /// They run after each failed attempt, in this order.
+    public package(set) var errbacks: [Chained] {
+        get { box.errbacks }
+        set { box = Box(name: name, work: work, callbacks: callbacks, errbacks: newValue) }
     }
 
     /// Whether a body of it asks for the context.
-    var looksAtContext: Bool {
-        let own = if case .step(let step) = work { step.looksAtContext } else { false }
-        return own || callbacks.contains(where: \.step.looksAtContext)
-            || errbacks.contains(where: \.step.looksAtContext)
-    }
+    var looksAtContext: Bool { box.looksAtContext }
 
     /// Nothing of it awaits: it can run within a turn, or on a thread of the pool.
-    package var isSynchronous: Bool {
-        guard case .step(let step) = work else { return false }
-        return step.isSynchronous && stepsAreSynchronous
-    }
+    package var isSynchronous: Bool { box.isSynchronous }
 
     /// None of its callbacks and errbacks awaits.
-    var stepsAreSynchronous: Bool {
-        callbacks.allSatisfy(\.step.isSynchronous) && errbacks.allSatisfy(\.step.isSynchronous)
-    }
+    var stepsAreSynchronous: Bool { box.stepsAreSynchronous }
 }

@@ -41,8 +41,7 @@ final class ShellHolder<Shell: AnyObject>: Sendable {
 
     /// Calls `body` at once where this is the reactor's thread and the shell is there; else it gives false.
     func callHere(_ body: (Shell) -> Void) -> Bool {
-        guard let shell = state.withLock({ $0?.shell }), shell.reactor.isOnLoop else { return false }
-        shell.reactor.assumeOnLoop { loop in body(shell.open(loop)) }
-        return true
+        guard let shell = state.withLock({ $0?.shell }) else { return false }
+        return shell.openHere(body)
     }
 }

@@ -49,25 +49,30 @@ extension NodeShell {
     }
 
     private func run(_ order: RunOrder) {
-        let record = order.record
-        guard let definition = definition(of: record.request.name) else {
-            let error = "node '\(configuration.settings.name)' no longer knows the job '\(record.request.name)'"
-            let bytes = record.request.arguments
-            ended(order, .failure(error: error, arguments: bytes, feedback: bytes, isFinal: false))
-            return
-        }
-        storage.markRunning(record.id)
-        if configuration.logsJobs { log(.debug, job: record.id, beginning(of: order)) }
+        guard let definition = definition(of: order.record.request.name) else { return cannotRun(order) }
+        storage.markRunning(order.record.id)
+        if configuration.logsJobs { log(.debug, job: order.record.id, beginning(of: order)) }
         let isOnLoop = order.lane == .loop && definition.isSynchronous
         let needsName = configuration.mergesJobItself || definition.looksAtContext
         let runner = AttemptRunner(
-            definition, record, host: host, cancellation: isOnLoop ? nil : AttemptCancellation(),
+            definition, order.record, host: host, cancellation: isOnLoop ? nil : AttemptCancellation(),
             mergesJobItself: configuration.mergesJobItself, distributor: needsName ? distributorName(order.origin) : nil
         )
-        switch (definition.work, order.lane) {
+        if isOnLoop { runInTurn(runner, order) } else { runElsewhere(runner, order) }
+    }
+
+    private func cannotRun(_ order: RunOrder) {
+        let request = order.record.request
+        let error = "node '\(configuration.settings.name)' no longer knows the job '\(request.name)'"
+        let bytes = request.arguments
+        ended(order, .failure(error: error, arguments: bytes, feedback: bytes, isFinal: false))
+    }
+
+    /// What closures keep of it costs nothing in ``run(_:)``, for those that run within the turn.
+    private func runElsewhere(_ runner: AttemptRunner, _ order: RunOrder) {
+        switch (runner.definition.work, order.lane) {
         case (.program(let path), _): runProgram(path, runner, order)
-        case (.step, .loop) where definition.isSynchronous: runInTurn(runner, order)
-        case (.step, .pool) where definition.isSynchronous:
+        case (.step, .pool) where runner.definition.isSynchronous:
             if let cancellation = runner.cancellation { running[order.attempt] = .thread(cancellation) }
             loop.offload({ runner.run() }, then: { [weak self] _, result in self?.ended(order, result) })
         case (.step, let lane): runAwaiting(order, runner, onPool: lane == .pool) { await runner.runAwaiting() }
@@ -150,7 +155,6 @@ extension NodeShell {
         let id = order.record.id
         if !running.isEmpty { running[order.attempt] = nil }
         guard !isClosed else { return }
-        if !engine.isSuperseded(order.attempt) { storage.unmarkRunning(id) }
         // The wait for what comes next counts from now, and the turn may have begun long ago.
         if result.isFollowed(order.record) { loop.refreshNow() }
         if case .failure(let error, _, _, _) = result {
@@ -160,7 +164,7 @@ extension NodeShell {
         } else if configuration.logsJobs {
             log(.debug, job: id, "'\(order.record.request.name)' attempt \(order.record.attempt) has ended well")
         }
-        engine.attemptEnded(order.attempt, result, at: loop.now)
+        if !engine.attemptEnded(order.attempt, result, at: loop.now) { storage.unmarkRunning(id) }
         planTurn()
     }
 
