@@ -195,10 +195,15 @@ public struct ClusterMachine: Sendable {
 
     /// Takes over a plan that has changed: new members for new places, who waits for whom, who is retired.
     ///
-    /// - Parameter make: a member that has not started for a new place.
-    public mutating func follow(_ plan: Plan, make: (Int) -> Member) {
+    /// - Parameter make: a member that has not started for a new place, or for one that was retired and is used again:
+    ///   it may be of another kind now. Told the last incarnation of that place, 0 for none.
+    public mutating func follow(_ plan: Plan, make: (_ position: Int, _ incarnation: Int) -> Member) {
         for position in plan.instances.indices {
-            if position == members.count { members.append(make(position)) }
+            if position == members.count {
+                members.append(make(position, 0))
+            } else if retired.contains(position), !plan.retired.contains(position) {
+                members[position] = make(position, members[position].machine.incarnation)
+            }
             members[position].after = plan.instances[position].after
             members[position].rank = plan.instances[position].rank
             members[position].machine.policy = plan.instances[position].entry.policy
@@ -211,6 +216,12 @@ public struct ClusterMachine: Sendable {
 
     /// Whether nothing is left to wait for: all have stopped, failed or finished.
     public var isSettled: Bool { unsettled.isEmpty }
+
+    /// What an instance waits for and that will not be ready by itself; nil when there is no such thing.
+    public func obstacle(_ position: Int) -> Int? {
+        guard members[position].machine.state == .waiting, !members[position].machine.isQueued else { return nil }
+        return members[position].after.first { members[$0].machine.isLost }
+    }
 
     /// What is said to somebody who waits for the cluster to be up. Fails closed: a start that was given up once, a
     /// loop of crashes and a port in other hands are failures here, though the retries go on.

@@ -34,7 +34,8 @@ public struct InstanceMachine: Sendable {
     var waitsForTurn = false
     /// Why it is to start when its turn comes; nil when it waits for what it comes after.
     private var queuedCause: String?
-    private var isWanted = false
+    /// Whether somebody wants it to run: asked for it, and has not stopped it since.
+    public private(set) var isWanted = false
     var life = Life()
     private var hasEverBeenReady = false
     private var history: RestartHistory
@@ -112,6 +113,7 @@ public struct InstanceMachine: Sendable {
             history.forget()
             spawn("start was asked for", &actions)
         case .stopped, .failed, .finished:
+            wantedDrain = nil
             history.forget()
             readyTimeouts = 0
             queuedCause = nil

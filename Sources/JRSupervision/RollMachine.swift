@@ -14,6 +14,8 @@ public struct RollMachine: Sendable {
         public var startedAt: Instant?
         /// Whether what ran last, and was ready, is kept.
         public var canGoBack: Bool
+        /// Whether it waits for something that does not come by itself.
+        public var waitsInVain = false
 
         public init(state: InstanceState, cause: String, incarnation: Int, runningJobs: Int, startedAt: Instant?) {
             self.state = state
@@ -155,6 +157,8 @@ public struct RollMachine: Sendable {
         switch sight.state {
         case .failed, .crashLooping, .blocked, .stopped:
             return fail(position, sight)
+        case .waiting where sight.waitsInVain:
+            return fail(position, sight)
         case .waiting, .starting, .recovering, .ready, .degraded, .backingOff, .draining, .stopping, .finished:
             guard saidToWait != position else { return [] }
             saidToWait = position
@@ -173,7 +177,7 @@ public struct RollMachine: Sendable {
     // MARK: What became of it
 
     private mutating func restarting(_ position: Int, _ before: Int, _ sight: Sight) -> [Action] {
-        if sight.state == .stopped || sight.state == .blocked { return fail(position, sight) }
+        if sight.isHeldUp { return fail(position, sight) }
         guard sight.incarnation > before else { return [] }
         switch sight.state {
         case .ready, .finished:
@@ -192,7 +196,7 @@ public struct RollMachine: Sendable {
     private mutating func fail(_ position: Int, _ sight: Sight) -> [Action] {
         let cause = "\(sight.state.rawValue): \(sight.cause)"
         // Somebody stopped it, or something outside holds it up: what ran before would do no better.
-        guard sight.canGoBack, sight.state != .stopped, sight.state != .blocked else {
+        guard sight.canGoBack, !sight.isHeldUp else {
             end(position, cause, wentBack: nil)
             return []
         }
@@ -201,7 +205,7 @@ public struct RollMachine: Sendable {
     }
 
     private mutating func goingBack(_ position: Int, _ before: Int, _ sight: Sight, _ cause: String) {
-        if sight.state == .stopped || sight.state == .blocked { return end(position, cause, wentBack: false) }
+        if sight.isHeldUp { return end(position, cause, wentBack: false) }
         guard sight.incarnation > before else { return }
         switch sight.state {
         case .ready, .finished: end(position, cause, wentBack: sight.incarnation == before + 1)
@@ -215,6 +219,11 @@ public struct RollMachine: Sendable {
         step = .over
         outcome = .aborted(Abort(position: position, cause: cause, wentBack: wentBack, untouched: remaining))
     }
+}
+
+extension RollMachine.Sight {
+    /// Whether it does not come up for a reason that is not in it.
+    fileprivate var isHeldUp: Bool { state == .stopped || state == .blocked || waitsInVain }
 }
 
 extension InstanceState {

@@ -17,6 +17,8 @@ public struct ShrinkMachine: Sendable {
         public var isInMemory: Bool
         /// Whether it can be told to run what it has and to take no more.
         public var canFinish: Bool
+        /// Whether somebody has asked it to drain.
+        public var isAskedToDrain: Bool
 
         public init(state: InstanceState, cause: String, index: Int, holdsJobs: Bool) {
             self.state = state
@@ -25,6 +27,7 @@ public struct ShrinkMachine: Sendable {
             self.holdsJobs = holdsJobs
             isInMemory = false
             canFinish = holdsJobs
+            isAskedToDrain = false
         }
     }
 
@@ -60,6 +63,8 @@ public struct ShrinkMachine: Sendable {
     public private(set) var outcome: Outcome?
     /// Those that are to go.
     public private(set) var chosen: [Int] = []
+    /// Those of them that were drained for it, and not before by somebody else: they go on if it comes to nothing.
+    public private(set) var paused: [Int] = []
     private var step = Step.counting
     private var hasBegun = false
 
@@ -117,7 +122,7 @@ public struct ShrinkMachine: Sendable {
         guard refusals.isEmpty else { return refuse(refusals) }
         let running = chosen.filter { sights[$0]?.mustDrain == true }
         step = .draining
-        return running.isEmpty ? draining(sights) : [.drain(running)]
+        return running.isEmpty ? draining(sights) : drain(running, sights)
     }
 
     /// What cannot be asked what it holds cannot go.
@@ -139,7 +144,7 @@ public struct ShrinkMachine: Sendable {
                 return refuse([Refusal(position, "is \(sight.state.rawValue): \(sight.cause)")])
             }
             // One that died, or was not up yet, when it was told to drain is told once more.
-            if sight.state == .ready || sight.state == .degraded { return [.drain([position])] }
+            if sight.state == .ready || sight.state == .degraded { return drain([position], sights) }
             guard let holdings = sight.holdings else { return [] }
             var stranded = holdings
             stranded.unacknowledged = 0
@@ -152,10 +157,14 @@ public struct ShrinkMachine: Sendable {
         return [.stop(chosen)]
     }
 
+    private mutating func drain(_ positions: [Int], _ sights: [Int: Sight]) -> [Action] {
+        paused += positions.filter { sights[$0]?.isAskedToDrain == false && !paused.contains($0) }
+        return [.drain(positions)]
+    }
+
     private mutating func refuse(_ refusals: [Refusal]) -> [Action] {
-        let toResume = step == .draining ? chosen : []
         end(.refused(refusals))
-        return toResume.isEmpty ? [] : [.resume(toResume)]
+        return paused.isEmpty ? [] : [.resume(paused)]
     }
 
     private mutating func end(_ outcome: Outcome) {

@@ -4,27 +4,13 @@ import JRReactor
 import JRSupervision
 import JRSystem
 
-/// What a client may ask for.
-enum Verb: String, CaseIterable {
-    case status, start, stop, restart, drain, resume, scale, reload, kill, down
-    case events, why, wait
-}
-
-/// A request that is answered when what it asked for has come true, or cannot any more.
-final class Operation {
-    enum Goal { case ready, drained, rolled, scaled, reloaded, stopped, down }
-
-    let verb: Verb
-    let goal: Goal
-    let positions: [Int]
+/// Who asked for an operation, and is told when what was asked for has come true, or cannot any more.
+final class Asker {
     private let client: ControlClientConnection
     /// Ends the wait for a drain.
     var timer: Handle?
 
-    init(_ verb: Verb, _ goal: Goal, _ positions: [Int], _ client: ControlClientConnection) {
-        self.verb = verb
-        self.goal = goal
-        self.positions = positions
+    init(_ client: ControlClientConnection) {
         self.client = client
     }
 
@@ -36,6 +22,8 @@ final class Operation {
     }
     func fail(_ exitCode: Int32, _ message: String, _ more: JSON = [:]) { client.fail(exitCode, message, more) }
 }
+
+typealias Operation = OperationDesk<Asker>.Operation
 
 extension Supervisor {
     /// Answers one request of a client.
@@ -63,7 +51,7 @@ extension Supervisor {
             }
         case .down:
             let urgency: Urgency = request["now"]?.bool == true ? .terminate : .drain
-            operations.append(Operation(.down, .down, plan.live, client))
+            _ = desk.begin(.down, .down, plan.live, Asker(client))
             note("down was asked for\(urgency == .drain ? "" : ", now")")
             tell(.downRequested(urgency))
         case .scale, .reload:
@@ -108,14 +96,13 @@ extension Supervisor {
         if verb == .drain || verb == .resume { try checkDrain(verb, positions) }
         try makeWay(for: verb, positions)
         let isRoll = verb == .restart && request["rolling"]?.bool == true
-        let goal: Operation.Goal =
+        let goal: OperationDesk<Asker>.Goal =
             switch verb {
             case .stop: .stopped
             case .drain: .drained
             default: isRoll ? .rolled : .ready
             }
-        let operation = Operation(verb, goal, positions, client)
-        operations.append(operation)
+        let operation = desk.begin(verb, goal, positions, Asker(client))
         note("\(isRoll ? "a rolling " : "")\(verb.rawValue) was asked for: \(names(positions))")
         if isRoll { return beginRoll(operation) }
         // What somebody asks for is what the plan says, not what a roll went back to.
@@ -130,24 +117,22 @@ extension Supervisor {
         }
     }
 
-    /// Two operations on one instance never overlap: a stop puts an end to what goes on, everything else has to wait.
+    /// Ends what has to make way for this, or refuses it.
     func makeWay(for verb: Verb, _ positions: [Int]) throws(SupervisorError) {
-        for other in operations where other.positions.contains(where: positions.contains) {
-            let isUndone = verb == .resume && other.verb == .drain
-            guard verb == .stop || isUndone else {
-                throw SupervisorError(
-                    exitCode: SupervisorError.inUse,
-                    "\(other.verb.rawValue) of \(names(other.positions)) goes on; try again when it is done")
-            }
+        let ended: [Operation]
+        do {
+            ended = try desk.makeWay(for: verb, positions)
+        } catch {
+            throw SupervisorError(
+                exitCode: SupervisorError.inUse,
+                "\(error.verb.rawValue) of \(names(error.positions)) goes on; try again when it is done")
         }
-        operations.removeAll { other in
-            guard other.positions.contains(where: positions.contains) else { return false }
-            other.fail(SupervisorError.inUse, "a \(verb.rawValue) of \(names(positions)) came in between")
-            if let timer = other.timer { loop.cancel(timer) }
-            if other.goal == .rolled { cancelRolls(of: other.positions) }
+        for other in ended {
+            other.asker.fail(SupervisorError.inUse, "a \(verb.rawValue) of \(names(positions)) came in between")
+            if let timer = other.asker.timer { loop.cancel(timer) }
+            if other.goal == .rolled { cancelRoll(of: other) }
             if other.goal == .reloaded { cancelReload() }
             if other.goal == .scaled || other.goal == .reloaded { cancelShrinks(of: other) }
-            return true
         }
     }
 
@@ -196,52 +181,36 @@ extension Supervisor {
 
     /// Answers those operations whose end has come.
     func settleOperations() {
-        operations.removeAll { operation in
-            switch operation.goal {
-            case .down, .rolled, .scaled, .reloaded:
-                return false
-            case .stopped:
-                guard operation.positions.allSatisfy({ cluster.members[$0].machine.state.isSettled }) else {
-                    return false
+        for (operation, outcome) in desk.settle(cluster) {
+            if let timer = operation.asker.timer { loop.cancel(timer) }
+            switch outcome {
+            case .succeeded: operation.asker.succeed(words(forEndOf: operation))
+            case .lost(let positions):
+                let causes = positions.map { position in
+                    let machine = cluster.members[position].machine
+                    return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)"
                 }
-                operation.succeed("stopped: \(names(operation.positions))")
-            case .drained:
-                return settleDrain(operation)
-            case .ready:
-                let lost = operation.positions.filter { isLost(cluster.members[$0].machine) }
-                if !lost.isEmpty {
-                    let causes = lost.map { position in
-                        let machine = cluster.members[position].machine
-                        return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)"
-                    }
-                    operation.fail(SupervisorError.unavailable, causes.joined(separator: "\n"))
-                    return true
-                }
-                let isReady = operation.positions.allSatisfy { cluster.members[$0].machine.state.allowsDependents }
-                guard isReady else { return false }
-                operation.succeed("ready: \(names(operation.positions))")
+                operation.asker.fail(SupervisorError.unavailable, causes.joined(separator: "\n"))
             }
-            return true
         }
     }
 
-    func isLost(_ machine: InstanceMachine) -> Bool {
-        switch machine.state {
-        case .failed, .crashLooping, .blocked, .stopped: true
-        case .waiting, .starting, .recovering, .ready, .degraded, .backingOff, .draining, .stopping, .finished:
-            machine.readyTimeouts > 0
+    private func words(forEndOf operation: Operation) -> String {
+        switch operation.goal {
+        case .stopped: "stopped: \(names(operation.positions))"
+        case .drained: wordsForDrained(operation.positions)
+        case .ready, .rolled, .scaled, .reloaded, .down: "ready: \(names(operation.positions))"
         }
     }
 
     /// Everything is down: the last answers.
     func finishOperations() {
-        for operation in operations {
+        for operation in desk.endAll() {
             if operation.goal == .down || operation.goal == .stopped {
-                operation.succeed("all stopped")
+                operation.asker.succeed("all stopped")
             } else {
-                operation.fail(SupervisorError.inUse, "everything went down in between")
+                operation.asker.fail(SupervisorError.inUse, "everything went down in between")
             }
         }
-        operations = []
     }
 }

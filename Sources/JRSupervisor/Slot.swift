@@ -52,6 +52,11 @@ final class Slot {
         recovered = nil
     }
 
+    /// Nothing is to run here any more; what comes later is something new.
+    func forgetWhatRan() {
+        (launch, proven, fallback, port) = (nil, nil, nil, nil)
+    }
+
     /// Says a word to a program that understands it; false where there is none.
     @discardableResult
     func say(_ word: String) -> Bool {

@@ -32,41 +32,24 @@ extension Supervisor {
 
     func beginDrain(_ operation: Operation) {
         let limit = operation.positions.map { plan.instances[$0].entry.policy.stop.drain }.max() ?? .zero
-        operation.timer = loop.schedule(after: limit) { [weak self] _ in self?.drainTookTooLong(operation, limit) }
+        operation.asker.timer = loop.schedule(after: limit) { [weak self] _ in self?.drainTookTooLong(operation, limit)
+        }
         for position in operation.positions { slots[position].say("jobs") }
         tell(.drainRequested(operation.positions, .keepingReady))
     }
 
-    /// Whether the operation is over, and answered.
-    func settleDrain(_ operation: Operation) -> Bool {
-        let machines = operation.positions.map { cluster.members[$0].machine }
-        let lost = operation.positions.filter {
-            let machine = cluster.members[$0].machine
-            return isLost(machine) || machine.wantedDrain == nil
+    func wordsForDrained(_ positions: [Int]) -> String {
+        let words = positions.map { position in
+            let held = cluster.members[position].machine.drainedHoldings?.words ?? ""
+            return "\(plan.instances[position].name) is drained and keeps \(held)"
         }
-        let isDrained = machines.allSatisfy { $0.drainedHoldings != nil }
-        guard isDrained || !lost.isEmpty else { return false }
-        if let timer = operation.timer { loop.cancel(timer) }
-        if let first = lost.first {
-            let machine = cluster.members[first].machine
-            operation.fail(
-                SupervisorError.unavailable,
-                "\(plan.instances[first].name) is \(machine.state.rawValue): \(machine.cause)")
-        } else {
-            let words = operation.positions.map { position in
-                let held = cluster.members[position].machine.drainedHoldings?.words ?? ""
-                return "\(plan.instances[position].name) is drained and keeps \(held)"
-            }
-            operation.succeed(words.joined(separator: "\n"))
-        }
-        return true
+        return words.joined(separator: "\n")
     }
 
     private func drainTookTooLong(_ operation: Operation, _ limit: Interval) {
-        guard operations.contains(where: { $0 === operation }) else { return }
-        operations.removeAll { $0 === operation }
+        guard let operation = desk.end(operation.id) else { return }
         let late = operation.positions.filter { cluster.members[$0].machine.drainedHoldings == nil }
-        operation.fail(
+        operation.asker.fail(
             SupervisorError.timeout,
             "not drained within \(Durations.format(limit)): \(names(late)) still runs jobs and goes on draining;"
                 + " `jr-supervisor resume \(late.map { plan.instances[$0].name }.joined(separator: " "))` undoes it")

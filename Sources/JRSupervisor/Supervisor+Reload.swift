@@ -5,27 +5,15 @@ import JRSupervision
 
 /// A manifest that was read again, on its way into the cluster.
 final class Reload {
-    enum Step {
-        case start([Int])
-        case roll([Int])
-        case shrink([Int], count: Int)
-    }
-
+    var machine: ReloadMachine
     let operation: Operation
-    let change: PlanChange
-    let before: [Int: Plan.Instance]
+    /// The roll under way.
+    var roll: Roll?
     let startedAt: Instant
-    var steps: [Step]
-    /// Started, and waited for.
-    var awaited: [Int] = []
 
-    init(
-        _ operation: Operation, _ change: PlanChange, before: [Int: Plan.Instance], _ steps: [Step], at now: Instant
-    ) {
+    init(_ machine: ReloadMachine, _ operation: Operation, at now: Instant) {
+        self.machine = machine
         self.operation = operation
-        self.change = change
-        self.before = before
-        self.steps = steps
         startedAt = now
     }
 }
@@ -60,34 +48,18 @@ extension Supervisor {
             return client.succeed(["message": .string(text), "changes": lines])
         }
         try makeWay(for: .reload, plan.live)
-        let operation = Operation(.reload, .reloaded, plan.live, client)
-        operations.append(operation)
+        let operation = desk.begin(.reload, .reloaded, plan.live, Asker(client))
         note("reload: \(change.lines.joined(separator: "; "))")
-        for line in change.lines { operation.progress(line) }
+        for line in change.lines { operation.asker.progress(line) }
         begin(operation, change, file.plan)
     }
 
     private func begin(_ operation: Operation, _ change: PlanChange, _ new: Plan) {
-        let before = plan.take(new, at: change.differences.flatMap(\.positions))
-        for (position, old) in before { noteAddress(position, old) }
-        let grown = change.growths.flatMap { plan.grow($0.entry, by: $0.count) }
+        let machine = ReloadMachine(change, to: new, in: &plan, of: cluster)
+        for (position, old) in machine.before { noteAddress(position, old) }
+        desk.add(machine.grown, to: operation.id)
         followPlan()
-        let rolled = change.differences.filter(\.needsRestart).flatMap(\.positions)
-        var steps: [Reload.Step] = []
-        if !grown.isEmpty { steps.append(.start(grown)) }
-        // A distributor that listens elsewhere is there before the nodes that are told so.
-        for rank in 0...2 {
-            let positions = rolled.filter { plan.instances[$0].rank == rank }
-            if !positions.isEmpty { steps.append(.roll(positions)) }
-        }
-        for rank in [2, 1, 0] {
-            for loss in change.losses {
-                let positions = plan.positions(ofEntry: loss.entry)
-                guard positions.first.map({ plan.instances[$0].rank }) == rank else { continue }
-                steps.append(.shrink(positions, count: loss.count))
-            }
-        }
-        let reload = Reload(operation, change, before: before, steps, at: loop.now.instant)
+        let reload = Reload(machine, operation, at: loop.now.instant)
         self.reloading = reload
         next(reload)
     }
@@ -103,18 +75,19 @@ extension Supervisor {
 
     private func next(_ reload: Reload) {
         guard self.reloading === reload else { return }
-        guard let step = reload.steps.first else { return finish(reload) }
-        reload.steps.removeFirst()
-        switch step {
-        case .start(let positions):
-            reload.awaited = positions
+        reload.roll = nil
+        switch reload.machine.next() {
+        case nil:
+            finish(reload)
+        case .start(let positions)?:
             tell(.startRequested(positions))
-        case .roll(let positions):
-            _ = roll(positions, progress: { reload.operation.progress($0) }) { [weak self] outcome, done in
+        case .roll(let positions)?:
+            reload.roll = roll(positions, progress: { reload.operation.asker.progress($0) }) {
+                [weak self] outcome, done in
                 self?.rolled(reload, outcome, done)
             }
             lookAtRolls()
-        case .shrink(let positions, let count):
+        case .shrink(let positions, let count)?:
             shrink(positions, by: count, reload.operation) { [weak self] outcome in
                 self?.shrunk(reload, outcome)
             }
@@ -123,27 +96,35 @@ extension Supervisor {
 
     /// Whether what was started is ready.
     func lookAtReload() {
-        guard let reload = reloading, !reload.awaited.isEmpty else { return }
-        let lost = reload.awaited.filter { isLost(cluster.members[$0].machine) }
-        if let first = lost.first {
-            let machine = cluster.members[first].machine
-            let name = plan.instances[first].name
-            return abort(
-                reload, "\(name) is \(machine.state.rawValue): \(machine.cause)\nits log: \(slots[first].log.path)",
-                revert: Array(reload.before.keys))
+        guard let reload = reloading else { return }
+        switch reload.machine.look(cluster) {
+        case .waits: break
+        case .isReady: next(reload)
+        case .lost(let position):
+            let machine = cluster.members[position].machine
+            let name = plan.instances[position].name
+            abort(
+                reload,
+                "\(name) is \(machine.state.rawValue): \(cause(position))\nits log: \(slots[position].log.path)",
+                revert: reload.machine.before)
         }
-        guard reload.awaited.allSatisfy({ cluster.members[$0].machine.state.allowsDependents }) else { return }
-        reload.awaited = []
-        next(reload)
+    }
+
+    /// What is started in a place: during a reload, until it is its turn, what was there before. Otherwise one that
+    /// dies meanwhile would be something that nobody has tried, also after the reload was aborted.
+    func planned(_ position: Int) -> Plan.Instance {
+        guard let reload = reloading else { return plan.instances[position] }
+        let old = reload.machine.unreached(reload.roll?.sequence.untouched ?? [])
+        return old[position] ?? plan.instances[position]
     }
 
     private func rolled(_ reload: Reload, _ outcome: RollMachine.Outcome, _ done: [Int]) {
         switch outcome {
         case .succeeded: next(reload)
         case .aborted(let failure):
-            // What comes later in the reload was not touched either.
-            let later = reload.steps.flatMap { if case .roll(let positions) = $0 { positions } else { [Int]() } }
-            abort(reload, words(for: failure, done), revert: failure.untouched + [failure.position] + later)
+            abort(
+                reload, words(for: failure, done),
+                revert: reload.machine.unreached(failure.untouched + [failure.position]))
         }
     }
 
@@ -153,38 +134,36 @@ extension Supervisor {
             for name in Set(positions.map { plan.instances[$0].entry.name }) { plan.forget(entry: name) }
             next(reload)
         case .refused(let refusals):
-            abort(reload, words(for: refusals), revert: [])
+            abort(reload, words(for: refusals), revert: [:])
         }
     }
 
-    private func abort(_ reload: Reload, _ why: String, revert positions: [Int]) {
+    private func abort(_ reload: Reload, _ why: String, revert: [Int: Plan.Instance]) {
         guard self.reloading === reload else { return }
         self.reloading = nil
-        operations.removeAll { $0 === reload.operation }
-        plan.restore(reload.before.filter { positions.contains($0.key) })
+        plan.restore(revert)
         followPlan()
         note("the reload was aborted: \(why.replacing("\n", with: "; "))")
-        reload.operation.fail(
+        desk.end(reload.operation.id)?.asker.fail(
             SupervisorError.aborted,
             "the reload was aborted: \(why)\nwhat was not reached stays as it is: see `jr-supervisor reload --dry-run`")
     }
 
     private func finish(_ reload: Reload) {
         self.reloading = nil
-        operations.removeAll { $0 === reload.operation }
         let time = Durations.format(loop.refreshNow().instant - reload.startedAt)
         note("reloaded in \(time)")
-        reload.operation.succeed("reloaded in \(time)", ["changes": .array(reload.change.lines.map { .string($0) })])
+        let lines: JSON = .array(reload.machine.change.lines.map { .string($0) })
+        desk.end(reload.operation.id)?.asker.succeed("reloaded in \(time)", ["changes": lines])
     }
 
     /// Somebody stopped what it was about: what was reached stays, the rest is as before.
     func cancelReload() {
         guard let reload = reloading else { return }
         self.reloading = nil
-        let later = reload.steps.flatMap { if case .roll(let positions) = $0 { positions } else { [Int]() } }
-        let unrolled = later + rolls.flatMap { [$0.machine.untouched] + $0.later }.joined()
-        rolls.removeAll { roll in roll.machine.positions.contains { reload.before[$0] != nil } }
-        plan.restore(reload.before.filter { unrolled.contains($0.key) })
+        let unrolled = reload.roll?.sequence.untouched ?? []
+        if let roll = reload.roll { rolls.removeAll { $0 === roll } }
+        plan.restore(reload.machine.unreached(unrolled))
         followPlan()
     }
 }

@@ -3,24 +3,22 @@ import JRJSON
 import JRReactor
 import JRSupervision
 
-/// A roll that is under way over one group after the other.
+/// A roll that is under way.
 final class Roll {
-    var machine: RollMachine
-    var later: [[Int]]
-    /// Restarted and ready, in this order.
-    var done: [Int] = []
+    var sequence: RollSequence
     /// What ran in each place before.
     let before: [Int: Launch]
     /// Called with a line for people.
     let progress: (String) -> Void
     let ended: (RollMachine.Outcome, _ done: [Int]) -> Void
+    /// The operation that is nothing but this roll.
+    var operation: Int?
 
     init(
-        _ groups: [[Int]], before: [Int: Launch], progress: @escaping (String) -> Void,
+        _ sequence: RollSequence, before: [Int: Launch], progress: @escaping (String) -> Void,
         ended: @escaping (RollMachine.Outcome, _ done: [Int]) -> Void
     ) {
-        machine = RollMachine(positions: groups.first ?? [])
-        later = Array(groups.dropFirst())
+        self.sequence = sequence
         self.before = before
         self.progress = progress
         self.ended = ended
@@ -29,30 +27,14 @@ final class Roll {
 
 /// Rolling restarts: what ``RollMachine`` says, done.
 extension Supervisor {
-    /// Groups of instances that replace each other, in the order in which they are rolled: nodes, which find their
-    /// distributors again, then distributors, then programs.
-    func rollGroups(_ positions: [Int]) -> [[Int]] {
-        let order = [1: 0, 0: 1, 2: 2]
-        var groups: [(rank: Int, name: String, positions: [Int])] = []
-        for position in positions {
-            let instance = plan.instances[position]
-            if let index = groups.firstIndex(where: { $0.name == instance.entry.name }) {
-                groups[index].positions.append(position)
-            } else {
-                groups.append((order[instance.rank] ?? 2, instance.entry.name, [position]))
-            }
-        }
-        // Within a rank as the plan has them.
-        return (0...2).flatMap { rank in groups.filter { $0.rank == rank }.map(\.positions) }
-    }
-
     func roll(
         _ positions: [Int], progress: @escaping (String) -> Void,
         ended: @escaping (RollMachine.Outcome, _ done: [Int]) -> Void
     ) -> Roll {
         var before: [Int: Launch] = [:]
         for position in positions { before[position] = slots[position].proven }
-        let roll = Roll(rollGroups(positions), before: before, progress: progress, ended: ended)
+        let sequence = RollSequence(positions, of: plan, in: cluster)
+        let roll = Roll(sequence, before: before, progress: progress, ended: ended)
         rolls.append(roll)
         return roll
     }
@@ -60,11 +42,11 @@ extension Supervisor {
     /// `restart --rolling`
     func beginRoll(_ operation: Operation) {
         let startedAt = loop.now.instant
-        _ = roll(operation.positions, progress: { operation.progress($0) }) { [weak self] outcome, done in
-            guard let self else { return }
-            operations.removeAll { $0 === operation }
+        let roll = roll(operation.positions, progress: { operation.asker.progress($0) }) { [weak self] outcome, done in
+            guard let self, let operation = desk.end(operation.id) else { return }
             answer(operation, outcome, done, after: loop.refreshNow().instant - startedAt)
         }
+        roll.operation = operation.id
         lookAtRolls()
     }
 
@@ -82,12 +64,12 @@ extension Supervisor {
 
     private func look(at roll: Roll) {
         var sights: [Int: RollMachine.Sight] = [:]
-        for position in roll.machine.positions { sights[position] = sight(position, roll) }
-        for action in roll.machine.look(sights) {
+        for position in roll.sequence.positions { sights[position] = sight(position, roll) }
+        for action in roll.sequence.look(sights) {
             switch action {
             case .count:
-                askForCounts(of: roll.machine.positions) { [weak self, weak roll] in
-                    roll?.machine.counted()
+                askForCounts(of: roll.sequence.positions) { [weak self, weak roll] in
+                    roll?.sequence.counted()
                     self?.lookAtRolls()
                 }
             case .say(let position, let text):
@@ -108,36 +90,29 @@ extension Supervisor {
     private func sight(_ position: Int, _ roll: Roll) -> RollMachine.Sight {
         let machine = cluster.members[position].machine
         var sight = RollMachine.Sight(
-            state: machine.state, cause: machine.cause, incarnation: machine.incarnation,
+            state: machine.state, cause: cause(position), incarnation: machine.incarnation,
             runningJobs: slots[position].jobs?.running ?? 0, startedAt: machine.startedAt)
+        sight.waitsInVain = cluster.obstacle(position) != nil
         sight.canGoBack = roll.before[position]?.isWhole ?? false
         return sight
     }
 
+    /// Why it is as it is, and what it waits for if that does not come by itself.
+    func cause(_ position: Int) -> String {
+        guard let other = cluster.obstacle(position) else { return cluster.members[position].machine.cause }
+        let state = cluster.members[other].machine.state
+        return "\(plan.instances[other].name), which it comes after, is \(state.rawValue)"
+    }
+
     private func settle(_ roll: Roll) {
-        guard let outcome = roll.machine.outcome, rolls.contains(where: { $0 === roll }) else { return }
-        switch outcome {
-        case .succeeded:
-            roll.done += roll.machine.positions
-            if let next = roll.later.first {
-                roll.later.removeFirst()
-                roll.machine = RollMachine(positions: next)
-                rollsNeedLook = true
-                return
-            }
-            rolls.removeAll { $0 === roll }
-            roll.ended(outcome, roll.done)
-        case .aborted(var abort):
-            roll.done += roll.machine.done.filter { $0 != abort.position && !abort.untouched.contains($0) }
-            abort.untouched += roll.later.joined()
-            rolls.removeAll { $0 === roll }
-            roll.ended(.aborted(abort), roll.done)
-        }
+        guard let outcome = roll.sequence.outcome, rolls.contains(where: { $0 === roll }) else { return }
+        rolls.removeAll { $0 === roll }
+        roll.ended(outcome, roll.sequence.done)
     }
 
     /// Those whose operation is gone are left where they are.
-    func cancelRolls(of positions: [Int]) {
-        rolls.removeAll { roll in roll.machine.positions.contains(where: positions.contains) }
+    func cancelRoll(of operation: Operation) {
+        rolls.removeAll { $0.operation == operation.id }
     }
 
     private func answer(_ operation: Operation, _ outcome: RollMachine.Outcome, _ done: [Int], after time: Interval) {
@@ -145,11 +120,11 @@ extension Supervisor {
         case .succeeded:
             let text = "rolled in \(Durations.format(time)): \(names(done))"
             note(text)
-            operation.succeed(text)
+            operation.asker.succeed(text)
         case .aborted(let abort):
             let text = words(for: abort, done)
             note("the roll was aborted: \(text.replacing("\n", with: "; "))")
-            operation.fail(SupervisorError.aborted, "the roll was aborted: \(text)", json(abort, done))
+            operation.asker.fail(SupervisorError.aborted, "the roll was aborted: \(text)", json(abort, done))
         }
     }
 

@@ -14,8 +14,8 @@ extension Supervisor {
         slots[position].log.note(whole, incarnation: change.incarnation, time: timestamp())
         log("\(name) \(whole)")
         events.append(name, change)
-        for operation in operations where operation.positions.contains(position) && isShown {
-            operation.progress("\(name) \(text)")
+        for operation in desk.open where operation.positions.contains(position) && isShown {
+            operation.asker.progress("\(name) \(text)")
         }
         if change.to == .ready, change.from != .draining { slots[position].proved() }
         if change.from != change.to { slots[position].changedAt = loop.now.instant }

@@ -51,11 +51,9 @@ extension Supervisor {
         } else if count == present.count {
             client.succeed(["message": .string("\(name) has \(Words.count(count, "instance")) already")])
         } else {
-            let operation = Operation(.scale, .scaled, present, client)
-            operations.append(operation)
+            let operation = desk.begin(.scale, .scaled, present, Asker(client))
             shrink(present, by: present.count - count, operation) { [weak self] outcome in
-                guard let self else { return }
-                operations.removeAll { $0 === operation }
+                guard let self, let operation = desk.end(operation.id) else { return }
                 answer(operation, outcome, name)
             }
         }
@@ -65,8 +63,7 @@ extension Supervisor {
 
     private func grow(_ name: String, by count: Int, _ client: ControlClientConnection) {
         let positions = start(more: name, count)
-        let operation = Operation(.scale, .ready, positions, client)
-        operations.append(operation)
+        _ = desk.begin(.scale, .ready, positions, Asker(client))
         tell(.startRequested(positions))
     }
 
@@ -81,9 +78,9 @@ extension Supervisor {
     func followPlan() {
         for index in slots.count..<plan.instances.count { slots.append(slot(index, plan.instances[index])) }
         var random = SeededRandom(seed: SystemRandom.seed())
-        cluster.follow(plan) {
-            let incarnation = pastIncarnations[plan.instances[$0].name] ?? 0
-            return plan.member($0, incarnation: incarnation, seed: random.next())
+        cluster.follow(plan) { position, last in
+            let incarnation = max(last, pastIncarnations[plan.instances[position].name] ?? 0)
+            return plan.member(position, incarnation: incarnation, seed: random.next())
         }
         console.prepare(plan.instances.map(\.name))
         stateChanged()
@@ -125,6 +122,7 @@ extension Supervisor {
             sight.jobs = slots[position].jobs
             sight.holdings = machine.drainedHoldings
             if case .node(let settings) = instance.entry.kind { sight.isInMemory = settings.storage == .memory }
+            sight.isAskedToDrain = machine.wantedDrain != nil
             sight.canFinish = slots[position].words.contains("finish")
             sights[position] = sight
         }
@@ -141,7 +139,7 @@ extension Supervisor {
                 }
             case .drain(let positions):
                 if shrink.timer == nil { limitDrain(shrink, positions) }
-                shrink.operation?.progress("draining: \(names(positions))")
+                shrink.operation?.asker.progress("draining: \(names(positions))")
                 tell(.drainRequested(positions, .finishingReady))
             case .resume(let positions):
                 tell(.resumeRequested(positions))
@@ -166,6 +164,7 @@ extension Supervisor {
         if let timer = shrink.timer { loop.cancel(timer) }
         if case .gone(let positions) = outcome {
             plan.retire(positions)
+            for position in positions { slots[position].forgetWhatRan() }
             followPlan()
         }
         shrink.ended(outcome)
@@ -173,10 +172,10 @@ extension Supervisor {
 
     /// The operation is over: what was drained for it goes on.
     func cancelShrinks(of operation: Operation) {
-        for shrink in shrinks where shrink.operation === operation {
+        for shrink in shrinks where shrink.operation?.id == operation.id {
             shrinks.removeAll { $0 === shrink }
             if let timer = shrink.timer { loop.cancel(timer) }
-            tell(.resumeRequested(shrink.machine.chosen))
+            tell(.resumeRequested(shrink.machine.paused))
         }
     }
 
@@ -186,11 +185,11 @@ extension Supervisor {
             let left = plan.live.count { plan.instances[$0].entry.name == name }
             let text = "\(name) has \(Words.count(left, "instance")); gone: \(names(positions))"
             note(text)
-            operation.succeed(text)
+            operation.asker.succeed(text)
         case .refused(let refusals):
             let text = words(for: refusals)
             note("scale is refused: \(text.replacing("\n", with: "; "))")
-            operation.fail(SupervisorError.unavailable, text)
+            operation.asker.fail(SupervisorError.unavailable, text)
         }
     }
 

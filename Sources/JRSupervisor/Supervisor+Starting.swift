@@ -49,7 +49,7 @@ extension Supervisor {
 
     /// Starts the next process of an instance; ``finished(_:)`` says what became of it.
     func begin(_ position: Int, _ incarnation: Int) -> Result<BegunStart, NotBegun> {
-        let instance = plan.instances[position]
+        let instance = planned(position)
         if case .distributor(let settings) = instance.entry.kind {
             let address = addresses()[instance.entry.name] ?? settings.listen
             if let words = PortHolder.words(for: address) { return .failure(NotBegun(.startBlocked(by: words))) }
@@ -66,7 +66,7 @@ extension Supervisor {
     func finished(_ start: BegunStart) -> InstanceEvent {
         let (position, incarnation, slot) = (start.position, start.incarnation, slots[start.position])
         do {
-            let instance = (slot.launch?.instance ?? plan.instances[position])
+            let instance = (slot.launch?.instance ?? planned(position))
             let child = try withOpenFiles(instance.entry.policy.limits.openFiles) { () throws(SystemError) in
                 guard let process = start.process.take() else { preconditionFailure("a start is finished once") }
                 return try loop.spawn(process) { [weak self] _, status in self?.exited(position, incarnation, status) }

@@ -63,7 +63,7 @@ public final class Supervisor {
     /// Whether it was said that `jr-exec` is missing.
     var hasMissedTrampoline = false
     var control: ControlServer?
-    var operations: [Operation] = []
+    var desk = OperationDesk<Asker>()
     var waits: [Waiting] = []
     var jobsWatch: JobsWatch?
     /// Why a run until idle is over.

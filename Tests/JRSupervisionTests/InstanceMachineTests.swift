@@ -462,6 +462,11 @@ struct InstanceMachineTests {
         #expect(bench.machine.isPaused)
         bench.report(.drained(Holdings()))
         #expect(bench.machine.drainedHoldings == Holdings())
+        var failed = bench
+        failed.exit(.code(78))
+        failed.start()
+        failed.report(.ready)
+        #expect(failed.machine.state == .ready, "a start ends it, also of one that failed")
         bench.tell(.resumeRequested)
         bench.exit(.code(1))
         bench.report(.ready)

@@ -67,13 +67,13 @@ struct PlanScalingTests {
         }
         #expect(tell(.startRequested([0, 1, 2, 3, 4])) == [0])
         let grown = plan.grow("worker", by: 1)
-        cluster.follow(plan) { plan.member($0, incarnation: 7, seed: 2) }
+        cluster.follow(plan) { position, _ in plan.member(position, incarnation: 7, seed: 2) }
         #expect(tell(.startRequested(grown)) == [])
         for position in [0, 1, 2, 3] { ready(position) }
         #expect(cluster.members[5].machine.incarnation == 8)
         #expect(cluster.verdict == .pending([4, 5]))
         plan.retire(grown)
-        cluster.follow(plan) { plan.member($0, incarnation: 0, seed: 2) }
+        cluster.follow(plan) { position, _ in plan.member(position, incarnation: 0, seed: 2) }
         _ = tell(.stopRequested(grown, .kill))
         #expect(cluster.verdict == .ready)
     }

@@ -74,6 +74,26 @@ struct RollMachineTests {
         }
     }
 
+    @Test("one that waits for what does not come is no fault of what is new: it is left, and the roll ends")
+    func inVain() {
+        var waiting = sight(.waiting, 1)
+        waiting.waitsInVain = true
+        let abort = RollMachine.Abort(position: 0, cause: "waiting: because", wentBack: nil, untouched: [1])
+        var first = begun([0, 1])
+        #expect(look(&first, [0: sight(.stopped), 1: sight()]) == [.restart(0)])
+        #expect(look(&first, [0: waiting, 1: sight()]) == [])
+        #expect(first.outcome == .aborted(abort))
+        var back = begun([0, 1])
+        _ = look(&back, [0: sight(), 1: sight()])
+        #expect(look(&back, [0: sight(.failed, 2), 1: sight()]) == [.goBack(0)])
+        #expect(look(&back, [0: waiting, 1: sight()]) == [])
+        guard case .aborted(let end)? = back.outcome else {
+            Issue.record("it ends")
+            return
+        }
+        #expect(end.wentBack == false)
+    }
+
     @Test("the first that fails goes back and ends the roll; the others are not touched")
     func abort() {
         for (state, isBack) in [(InstanceState.ready, true), (.backingOff, false), (.failed, false)] {

@@ -55,6 +55,16 @@ struct ShrinkMachineTests {
             machine.outcome == .refused([.init(1, "holds 1 waiting job, 2 scheduled jobs, 3 failed jobs")]))
     }
 
+    @Test("one that somebody had drained before stays drained when it comes to nothing")
+    func drainedBefore() {
+        var machine = begun([0, 1], 2)
+        var drained = sight(2, .draining, holds: Holdings(waiting: 1))
+        drained.isAskedToDrain = true
+        #expect(machine.look([0: sight(1), 1: drained]) == [.drain([0, 1])])
+        #expect(machine.paused == [0])
+        #expect(machine.look([0: sight(1, .draining, holds: Holdings()), 1: drained]) == [.resume([0])])
+    }
+
     @Test("an outcome on its way is waited for, and refused when it is not acknowledged in time")
     func unacknowledged() {
         let late = sight(1, .draining, holds: Holdings(unacknowledged: 1))

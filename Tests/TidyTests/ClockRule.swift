@@ -10,7 +10,7 @@ extension Rules {
         "Sources/JRSupervisor/EventLog.swift": "the time of an event, for people",
         "Sources/JRSupervisor/Execution.swift": "the times of a report, for people",
         "Sources/JRSupervisor/JobSampler.swift": "jobs for later have a date, and are held against it",
-        "Sources/JRSupervisor/Supervisor.swift": "the time before a line",
+        "Sources/JRSupervisor/Supervisor+Said.swift": "the time before a line",
     ]
 
     /// A machine that took the date for a decision would change its mind when somebody sets the clock.
