@@ -186,6 +186,15 @@ struct PlanTests {
             ])
     }
 
+    @Test("a password stands in no command line, where every user of the machine could read it")
+    func password() throws {
+        let plan = try plan("redis")
+        #expect(plan.instances.count >= 3)
+        for instance in plan.instances {
+            #expect(!instance.arguments.contains { $0.contains("ss@") || $0.contains("p%40ss") }, "\(instance.name)")
+        }
+    }
+
     @Test("B44: an instance gets the settings of its entry as variables, each as one would write it")
     func settings() throws {
         let plan = try plan("settings")
