@@ -287,6 +287,35 @@ void jr_end_route(int signal, int fd) {
 
 // Terminal, names, environment
 
+static int open_terminal(int ours, int ends[2]) {
+    char name[64];
+    if (grantpt(ours) < 0 || unlockpt(ours) < 0) return -errno;
+    int failure = ptsname_r(ours, name, sizeof name);
+    if (failure != 0) return -failure;
+    int theirs = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (theirs < 0) return -errno;
+    struct termios settings;
+    // Lines end as they were written, and nothing is shown twice.
+    if (tcgetattr(theirs, &settings) == 0) {
+        settings.c_oflag &= ~(tcflag_t)OPOST;
+        settings.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(theirs, TCSANOW, &settings);
+    }
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    ioctl(theirs, TIOCSWINSZ, &size);
+    ends[0] = ours;
+    ends[1] = theirs;
+    return 0;
+}
+
+int jr_open_terminal(int ends[2]) {
+    int ours = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ours < 0) return -errno;
+    int result = open_terminal(ours, ends);
+    if (result < 0) close(ours);
+    return result;
+}
+
 int jr_is_terminal(int fd) { return isatty(fd); }
 
 int jr_terminal_is_ours(int fd) { return tcgetpgrp(fd) == getpgrp(); }

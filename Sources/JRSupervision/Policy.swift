@@ -117,6 +117,8 @@ public struct Policy: Sendable, Equatable {
     public var limits = Limits()
     /// The permissions that its new files do not get; nil leaves the supervisor's own.
     public var umask: Int?
+    /// Whether its output is a terminal, so that programs print each line when it is made.
+    public var tty = false
     public var logs = Logs(directory: "logs", maxSize: 16 << 20, keep: 5, format: .text)
 
     public init() {}

@@ -4,8 +4,9 @@ import JRSystem
 
 /// Processes that a supervisor of this runtime directory started and that are still there although it is not.
 ///
-/// They are found by what the state file says and by the variable `JR_RUNTIME` in their environment, which they inherit
-/// however they detach themselves. Two of one node would run jobs twice: so they end before anything starts.
+/// They are found by what the state file says, by the variable `JR_RUNTIME` in their environment, which they inherit
+/// however they detach themselves, and by their control group. Two of one node would run jobs twice: so they end before
+/// anything starts.
 struct Leftover: Equatable {
     var pid: Int32
     /// The instance it was, as far as it can be told.
@@ -17,7 +18,7 @@ struct Leftover: Equatable {
         (Signals.terminate, Interval.seconds(2 as Int64)), (Signals.kill, .seconds(5 as Int64)),
     ]
 
-    static func find(runtime: RuntimeDirectory, record: StateRecord?) -> [Leftover] {
+    static func find(runtime: RuntimeDirectory, record: StateRecord?, _ groups: [ControlGroup] = []) -> [Leftover] {
         var found: [Int32: Leftover] = [:]
         let own = ancestors()
         for instance in record?.instances ?? [] {
@@ -34,7 +35,17 @@ struct Leftover: Equatable {
             else { continue }
             found[pid] = Leftover(pid: pid, name: name, startTime: facts.startTime)
         }
+        for (name, pid) in groups.flatMap({ Self.members(of: $0) }) where found[pid] == nil && !own.contains(pid) {
+            guard let facts = Processes.facts(of: pid), facts.state != "Z" else { continue }
+            found[pid] = Leftover(pid: pid, name: name, startTime: facts.startTime)
+        }
         return found.values.sorted { $0.pid < $1.pid }
+    }
+
+    private static func members(of group: ControlGroup) -> [(name: String, pid: Int32)] {
+        ((try? Files.list(group.path)) ?? []).flatMap { name in
+            ControlGroup(path: "\(group.path)/\(name)").members.map { (name, $0) }
+        }
     }
 
     /// Ends them, first kindly, and waits until they are gone. Blocks for some seconds at most.

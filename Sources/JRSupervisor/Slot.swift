@@ -9,6 +9,8 @@ final class Slot {
     /// The process of the present incarnation; kept after its end until its group is empty.
     var child: ChildProcess?
     var startTime: UInt64?
+    /// All that descends from the process is in it.
+    var controlGroup: ControlGroup?
     /// When its state became what it is.
     var changedAt: Instant?
     /// The first few of the jobs that were in progress when its process last ended.
@@ -92,11 +94,33 @@ final class Slot {
     /// Whether any process of its group still runs. Dead ones that their parent, such as process 1 of a container, has
     /// not reaped yet do not count: nothing more can come from them.
     var hasLivingGroup: Bool {
+        if let child, !child.isRunning, let controlGroup, controlGroup.isPopulated { return true }
         guard let child, child.groupExists else { return false }
         if child.isRunning { return true }
         return ((try? Files.list("/proc")) ?? []).contains { name in
             guard let pid = Int32(name), let facts = Processes.facts(of: pid) else { return false }
             return facts.groupID == child.pid && facts.state != "Z"
+        }
+    }
+
+    /// The processes that descend from its own and left the process group.
+    var detached: [Int32] {
+        (controlGroup?.members ?? []).filter { pid in
+            guard let facts = Processes.facts(of: pid) else { return false }
+            return facts.groupID != child?.pid && facts.state != "Z"
+        }
+    }
+
+    /// Sends a signal to the process group; KILL, and what is sent after the process's own end, also to what left it.
+    func signalGroup(_ number: Int32) {
+        child?.signalGroup(number)
+        guard let controlGroup, let child else { return }
+        if number == Signals.kill { return (try? controlGroup.kill()) ?? () }
+        guard !child.isRunning else { return }
+        for pid in detached {
+            // Seen in the group again after it was opened, the descriptor cannot be of a successor.
+            guard let descriptor = try? Processes.open(pid: pid), controlGroup.members.contains(pid) else { continue }
+            try? Processes.signal(pidDescriptor: descriptor.raw, number)
         }
     }
 

@@ -23,12 +23,13 @@ extension Supervisor {
         guard !isEnding else { return }
         isEnding = true
         showHeldBack()
-        let strays = Leftover.find(runtime: runtime, record: nil)
+        let strays = Leftover.find(runtime: runtime, record: nil, controlGroup.map { [$0] } ?? [])
         if !strays.isEmpty {
             let words = strays.map { "pid \($0.pid) (of \($0.name))" }.joined(separator: ", ")
             note("ending what had detached itself: \(words)")
             for stray in Leftover.end(strays) { note("pid \(stray.pid) cannot be ended") }
         }
+        removeControlGroups()
         if endCode == 0, cluster.members.contains(where: { $0.machine.state == .failed }) {
             endCode = SupervisorError.unavailable
         }

@@ -25,6 +25,7 @@ extension Supervisor {
 
     private func ended(_ position: Int, _ incarnation: Int, _ exit: Exit) {
         let isEmpty = !slots[position].hasLivingGroup
+        if !isEmpty { noteDetached(position) }
         tell(.instance(position, .exited(exit, groupIsEmpty: isEmpty, incarnation: incarnation)))
         if !isEmpty { awaitEmptyGroup(position, incarnation, .milliseconds(2)) }
     }

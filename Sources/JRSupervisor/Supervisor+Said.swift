@@ -55,7 +55,7 @@ extension Supervisor {
         events.append(plan.instances[position].name, text)
     }
 
-    private func log(_ text: String) {
+    func log(_ text: String) {
         let time = timestamp()
         ownLog.append { LogText.appendNote(text, "", 0, .text, time: time, to: &$0) }
     }

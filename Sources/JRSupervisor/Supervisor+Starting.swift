@@ -11,6 +11,8 @@ final class BegunStart {
     fileprivate var out: Descriptor?
     fileprivate var err: Descriptor?
     fileprivate var ours: OwnPipes?
+    /// Whether it did not come through `jr-exec`.
+    fileprivate var isDirect = false
 
     fileprivate init(_ position: Int, _ incarnation: Int) {
         self.position = position
@@ -75,6 +77,8 @@ extension Supervisor {
             // The child has them: with the child's end a pipe ends.
             start.out = nil
             start.err = nil
+            // It starts nothing before it has read its configuration.
+            if start.isDirect { try? slot.controlGroup?.add(child.pid) }
             slot.child = child
             running.insert(child.pid)
             slot.startTime = Processes.facts(of: child.pid)?.startTime
@@ -100,7 +104,9 @@ extension Supervisor {
             incarnation: incarnation, readyDescriptor: isOurs ? 3 : nil, lifeDescriptor: isOurs ? 4 : nil,
             addresses: addresses())
         start.keptJobs = launch.jobs
-        let through = try trampoline(for: instance)
+        slot.controlGroup = makeControlGroup(of: position)
+        var through = try trampoline(for: instance)
+        through?.controlGroup = slot.controlGroup
         start.userName = through?.account?.name
         start.home = through?.account?.home
         let environment = plan.environment(of: instance, start)
@@ -117,6 +123,7 @@ extension Supervisor {
             workingDirectory: instance.workingDirectory, descriptors: descriptors, newProcessGroup: true,
             trampoline: through)
         // Everything else that can fail comes before the process is there.
+        begun.isDirect = through == nil
         begun.process = try withOpenFiles(instance.entry.policy.limits.openFiles) { () throws(SystemError) in
             try Processes.begin(request)
         }
@@ -124,6 +131,8 @@ extension Supervisor {
     }
 
     private func outputs(of begun: BegunStart) throws(SystemError) -> [(child: Int32, parent: Int32)] {
+        let tty = (slots[begun.position].launch?.instance ?? plan.instances[begun.position]).entry.policy.tty
+        if tty { return try terminal(of: begun) }
         let out = try Pipe(nonBlocking: false).takeEnds()
         begun.out = Descriptor(owning: out.write)
         let outRead = Descriptor(owning: out.read)
@@ -138,6 +147,14 @@ extension Supervisor {
         read(outRead, .out, begun.position, begun.incarnation)
         read(Descriptor(owning: err.read), .err, begun.position, begun.incarnation)
         return [(1, out.write), (2, err.write)]
+    }
+
+    /// One terminal in place of both pipes: there is no telling errors from output.
+    private func terminal(of begun: BegunStart) throws(SystemError) -> [(child: Int32, parent: Int32)] {
+        let ends = try Standard.openTerminal()
+        begun.out = Descriptor(owning: ends.theirs)
+        read(Descriptor(owning: ends.ours), .out, begun.position, begun.incarnation)
+        return [(1, ends.theirs), (2, ends.theirs)]
     }
 
     /// The pipes over which a node or distributor says that it is ready, and is told to leave.

@@ -70,6 +70,8 @@ public final class Supervisor {
     public internal(set) var untilIdleText: String?
     /// The processes of all instances, until their ends are known.
     var running: Set<Int32> = []
+    /// All that descends from the instances is in it; nil where this machine does not let us.
+    var controlGroup: ControlGroup?
     /// Children that are no instances.
     var guests: [ChildProcess] = []
     /// The last number of every instance that an earlier supervisor knew: those of places that come later rise as well.
@@ -127,7 +129,9 @@ public final class Supervisor {
     public func start() throws(SupervisorError) {
         console.prepare(plan.instances.map(\.name))
         let record = runtime.readState()
-        try endLeftovers(record)
+        let groups = makeControlGroup()
+        try endLeftovers(record, groups)
+        for group in groups { try? group.remove() }
         startedAt = loop.refreshNow().instant
         try? Files.removeTree(runtime.kept)
         prepareSlots()
@@ -143,14 +147,15 @@ public final class Supervisor {
             raiseOpenFileLimit()
         }
         note("\(plan.manifest.name): \(Words.count(plan.instances.count, "instance")), \(runtime.path)")
+        for hint in plan.hints { note(hint) }
         if let limit = options.readyLimit {
             readyTimer = loop.schedule(after: limit) { [weak self] _ in self?.readyLimitReached(limit) }
         }
         tell(.startRequested(Array(plan.instances.indices)))
     }
 
-    private func endLeftovers(_ record: StateRecord?) throws(SupervisorError) {
-        let leftovers = Leftover.find(runtime: runtime, record: record)
+    private func endLeftovers(_ record: StateRecord?, _ groups: [ControlGroup]) throws(SupervisorError) {
+        let leftovers = Leftover.find(runtime: runtime, record: record, groups)
         guard !leftovers.isEmpty else { return }
         let words = leftovers.map { "\($0.name) (pid \($0.pid))" }.joined(separator: ", ")
         note("an earlier supervisor left \(Words.count(leftovers.count, "process")): \(words); ending that first")
@@ -255,7 +260,7 @@ public final class Supervisor {
         case .spawn(let incarnation):
             beginStart(position, incarnation)
         case .signalGroup(let signal):
-            slot.child?.signalGroup(signal.number)
+            slot.signalGroup(signal.number)
         case .signalLeader(let signal):
             slot.child?.signal(signal.number)
         case .say(let word):

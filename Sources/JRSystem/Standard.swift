@@ -28,6 +28,17 @@ public enum Standard {
 
     public static func isTerminal(_ raw: Int32) -> Bool { jr_is_terminal(raw) == 1 }
 
+    /// Makes a terminal that nobody sits at, for a program that prints at once only into one.
+    ///
+    /// What is printed into it comes out of `ours` unchanged; once no program has `theirs` any more, reading fails.
+    ///
+    /// - Returns: the two ends, which the caller closes.
+    public static func openTerminal() throws(SystemError) -> (ours: Int32, theirs: Int32) {
+        var ends: [Int32] = [-1, -1]
+        _ = try check(jr_open_terminal(&ends), "open", "/dev/ptmx")
+        return (ends[0], ends[1])
+    }
+
     /// Whether `raw` is a terminal whose keys, such as Ctrl-C, mean this program.
     public static func isForeground(_ raw: Int32) -> Bool { isTerminal(raw) && jr_terminal_is_ours(raw) == 1 }
 

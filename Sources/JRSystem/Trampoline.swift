@@ -13,6 +13,8 @@ public struct Trampoline: Sendable, Equatable {
     public var limits: [ResourceLimit] = []
     /// Whose process it is; nil for this program's user.
     public var account: Account?
+    /// In which it is, with all that it starts; nil for this program's own.
+    public var controlGroup: ControlGroup?
     /// The permissions that its new files do not get; nil for this program's.
     public var fileModeMask: UInt32?
 
@@ -24,6 +26,7 @@ public struct Trampoline: Sendable, Equatable {
     /// As `jr-exec` reads them.
     var words: [String] {
         var words = limits.map(\.word)
+        if let controlGroup { words.append("group=\(controlGroup.path)") }
         if let account { words.append(Self.word(account)) }
         if let fileModeMask { words.append("umask=" + String(fileModeMask, radix: 8)) }
         return diesWithParent ? words : words + ["stay"]

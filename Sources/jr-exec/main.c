@@ -7,6 +7,7 @@
 //
 //     stay                     it may outlive PARENT; otherwise the kernel kills it when PARENT dies
 //     limit=NUMBER:SOFT:HARD   a limit of setrlimit, by its number
+//     group=DIRECTORY          the control group in which it is, if that can be had
 //     user=UID:GID:GROUP,...   whose process it is from then on, with these groups and no others
 //     umask=OCTAL              the bits that its files do not get
 //
@@ -95,11 +96,28 @@ static int mask(const char *text) {
     return -1;
 }
 
+// It is better to run without one than not at all: the parent sees whether it worked.
+static int group(const char *directory) {
+    char path[PATH_MAX];
+    static const char file[] = "/cgroup.procs";
+    size_t length = strlen(directory);
+    if (length + sizeof file > sizeof path) return 0;
+    memcpy(path, directory, length);
+    memcpy(path + length, file, sizeof file);
+    int processes = open(path, O_WRONLY | O_CLOEXEC);
+    if (processes < 0) return 0;
+    ssize_t ignored = write(processes, "0", 1);
+    (void)ignored;
+    close(processes);
+    return 0;
+}
+
 // What a word asks for; 0 when it is done.
 static int act(const char *word, int *stays) {
     if (strcmp(word, "stay") == 0) return *stays = 1, 0;
     if (strncmp(word, "limit=", 6) == 0) return limit(word + 6);
     if (strncmp(word, "user=", 5) == 0) return user(word + 5);
+    if (strncmp(word, "group=", 6) == 0) return group(word + 6);
     if (strncmp(word, "umask=", 6) == 0) return mask(word + 6);
     errno = EINVAL;
     return -1;

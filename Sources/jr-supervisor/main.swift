@@ -31,6 +31,7 @@ func check(_ command: ParsedCommand) throws(SupervisorError) -> Int32 {
         let order = after.isEmpty ? "" : "   after \(after.joined(separator: ", "))"
         Standard.write(Standard.output, "  \(instance.name)\(order)\n")
     }
+    for hint in file.plan.hints { Standard.write(Standard.output, "note: \(hint)\n") }
     return ExitCode.ok.rawValue
 }
 

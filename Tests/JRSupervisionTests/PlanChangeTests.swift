@@ -60,7 +60,7 @@ struct PlanChangeTests {
             (#", "storage": { "kind": "memory" }"#, "JR_STORAGE"),
             (#", "limits": { "openFiles": 99 }"#, "limits.openFiles"),
             (#", "limits": { "core": "0B", "cpuTime": "5m" }"#, "limits.core, limits.cpuTime"),
-            (#", "umask": "0027""#, "umask"),
+            (#", "umask": "0027""#, "umask"), (#", "tty": true"#, "tty"),
             (#", "stop": { "drain": "7s" }"#, "JR_DRAIN, stop"),
         ]
         for (worker, keys) in restarted {

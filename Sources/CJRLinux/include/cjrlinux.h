@@ -191,6 +191,8 @@ int jr_route_signal(int signal, int fd);
 /// Restores the default, if the signal still goes to `fd`.
 void jr_end_route(int signal, int fd);
 
+/// A terminal nobody sits at: its two ends, ours and that of the program, which prints into it as it is.
+int jr_open_terminal(int ends[_Nonnull 2]);
 int jr_is_terminal(int fd);
 /// Whether its keys mean this process group.
 int jr_terminal_is_ours(int fd);

@@ -143,6 +143,7 @@ struct KubernetesWriter {
         var container: JSONObject = ["name": .string(entry.word), "image": .string(image)]
         container["workingDir"] = .string(instance.workingDirectory)
         container["command"] = .array(command(entry, instance).map { .string($0) })
+        if entry.policy.tty { container["tty"] = true }
         container["env"] = .array(environment(entry, instance))
         if let listen = entry.listen {
             container["ports"] = [["name": "jr", "containerPort": .int(Int64(listen.port))]]

@@ -147,6 +147,7 @@ extension ClusterExport {
         if stop != usual.stop { keys.append("stop") }
         if policy.limits != usual.limits { keys.append("limits") }
         if policy.umask != usual.umask { keys.append("umask") }
+        if policy.tty != usual.tty { keys.append("tty") }
         if entry.user != nil { keys.append("user") }
         if policy.logs != usual.logs { keys.append("logs") }
         if !entry.after.isEmpty { keys.append("after") }

@@ -101,6 +101,9 @@ extension ClusterExport {
         if let processes = limits.processes { lines.append("LimitNPROC=\(processes)") }
         if let time = limits.cpuTime { lines.append("LimitCPU=\(time):\(time + Policy.Limits.cpuGrace)") }
         if let umask = policy.umask { lines.append("UMask=\(Policy.octal(umask))") }
+        if policy.tty {
+            lines.append("# \"tty\": the journal reads a pipe; a program that holds its lines back there does so")
+        }
         return lines
     }
 
