@@ -83,6 +83,9 @@ enum SupervisionRequirements {
             "what ignores TERM is killed after its grace, with everything in its group, and all of a rank together"),
         Requirement(
             "What has left its group is found, told and ended as well",
+            "a stray in a session of its own and with another environment ends with its instance, and is named",
+            "what a supervisor that was killed left in its group is ended by the next one before anything starts",
+            "what a process starts stays in its group, however it detaches itself, and is killed with it",
             "what detached itself from its group is found and ended at the latest with everything else",
             "what detached itself twice is reaped and ended, and the end of its parent is not held up"),
         Requirement(
@@ -175,7 +178,8 @@ enum SupervisionRequirements {
         ),
         Requirement(
             "Output comes when it is printed: our programs end lines at once, a foreign one may have a terminal",
-            limit: "Programs have pipes; there is no terminal for them here yet."),
+            "with a terminal in place of pipes a program believes that somebody looks, and nothing of it is changed",
+            "those in Python and Ruby are named with what helps, and others are not"),
         Requirement(
             "Log files are put aside by a rename, never copied, and a full disk loses lines by number",
             "files are put aside at their size and no line is lost or changes its place",
