@@ -3,6 +3,7 @@ import JRBase
 import JRReactor
 import JRSupervision
 import JRSystem
+import Synchronization
 import TestSupport
 import Testing
 
@@ -18,7 +19,7 @@ final class Stage {
     private let manifest: String
     private let programs: String?
     private var reactor: Reactor?
-    private let console: LineReader
+    private var console: LineReader?
     private let consoleWriteEnd: Int32
     private let exitCode = Monitor<Int32?>(nil)
     private let start = Monitor<Supervisor.Start?>(nil)
@@ -58,9 +59,31 @@ final class Stage {
         }
         reactor?.stop()
         reactor?.waitUntilStopped()
-        close(consoleWriteEnd)
+        // Nobody reads any more, so that a thread that waits to write does not wait for ever.
+        console = nil
+        if nobodyWrites() { close(consoleWriteEnd) }
         try? Files.removeTree(directory)
     }
+
+    /// Waits until it is so. Threads of the loop's pool outlive it while they write to the console, and what they had
+    /// left would go to whoever has the descriptor's number next: a socket of another test.
+    private func nobodyWrites() -> Bool {
+        guard let reactor else { return true }
+        let deadline = SystemClock.instant() + Stage.patience
+        let name = "\(reactor.name)-pool\n"
+        let isThere = { (thread: String) -> Bool in
+            let found = try? Files.read("/proc/self/task/\(thread)/comm", limit: 64)
+            return found.map { String(decoding: $0, as: UTF8.self) == name } ?? false
+        }
+        while let threads = try? Files.list("/proc/self/task"), threads.contains(where: isThere) {
+            guard SystemClock.instant() < deadline else { return false }
+            sched_yield()
+        }
+        return true
+    }
+
+    /// No two stages of this process have threads of the same name.
+    private static let count = Atomic(0)
 
     var runtime: RuntimeDirectory { RuntimeDirectory(path: directory + "/.jr") }
 
@@ -80,7 +103,8 @@ final class Stage {
     func up(_ options: Supervisor.Options = .init(), style: Console.Style = .json) throws {
         try runtime.make()
         let lock = try RuntimeLock(runtime)
-        let reactor = try Reactor(name: "stage")
+        let number = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
+        let reactor = try Reactor(name: "stage\(number)")
         self.reactor = reactor
         let (plan, runtime, write) = (plan, runtime, consoleWriteEnd)
         let (exitCode, start, running) = (exitCode, start, running)
@@ -118,7 +142,7 @@ final class Stage {
     @discardableResult
     func line(_ parts: String...) throws -> String {
         let deadline = SystemClock.instant() + Stage.patience
-        while let line = console.next(by: deadline) {
+        while let line = console?.next(by: deadline) {
             seen.append(line)
             if parts.allSatisfy({ line.contains($0) }) { return line }
         }
