@@ -75,7 +75,9 @@ struct StoreOpening {
         if isShared {
             let decodeRest = { @Sendable in
                 let rest = Result { () throws(StorageError) in
-                    try Self.decode(records[middle...], of: recovered, running: running, directory: path)
+                    try Self.decode(
+                        records[middle...], of: recovered, running: running, directory: path,
+                        room: records.count - middle)
                 }
                 other.update { $0 = rest }
             }
@@ -84,7 +86,8 @@ struct StoreOpening {
         }
         let own = Result { () throws(StorageError) in
             try Self.decode(
-                records[..<(isShared ? middle : records.count)], of: recovered, running: running, directory: path)
+                records[..<(isShared ? middle : records.count)], of: recovered, running: running, directory: path,
+                room: records.count)
         }
         guard isShared, let rest = other.wait(until: { $0 }) else { return try own.get() }
         var jobs = try own.get()
@@ -97,10 +100,10 @@ struct StoreOpening {
 
     private static func decode(
         _ records: ArraySlice<RecoveredRecord>, of recovered: RecoveredJournal, running: Set<JobID>,
-        directory: String
+        directory: String, room: Int
     ) throws(StorageError) -> [RecoveredJob] {
         var jobs: [RecoveredJob] = []
-        jobs.reserveCapacity(recovered.records.count)
+        jobs.reserveCapacity(room)
         for found in records {
             let id = JobID(found.key)
             do {

@@ -79,13 +79,18 @@ public struct Unpacker: Sendable {
         return value
     }
 
-    /// A non-negative integer that fits `Number`.
-    @_specialize(where Number == Int)
-    @_specialize(where Number == UInt8)
-    @_specialize(where Number == UInt64)
-    public mutating func unsigned<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(UnpackError)
-        -> Number
-    {
+    /// A non-negative integer that fits. One for each type, as a generic one looks at its type each time when it is
+    /// called from another module.
+    public mutating func unsigned(_ type: Int.Type = Int.self) throws(UnpackError) -> Int { try fitting() }
+    /// A non-negative integer of one byte.
+    public mutating func unsigned(_ type: UInt8.Type = UInt8.self) throws(UnpackError) -> UInt8 { try fitting() }
+    /// A non-negative integer of four bytes.
+    public mutating func unsigned(_ type: UInt32.Type = UInt32.self) throws(UnpackError) -> UInt32 { try fitting() }
+    /// A non-negative integer of eight bytes.
+    public mutating func unsigned(_ type: UInt64.Type = UInt64.self) throws(UnpackError) -> UInt64 { try fitting() }
+
+    @inline(__always)
+    private mutating func fitting<Number: FixedWidthInteger>() throws(UnpackError) -> Number {
         if let small = reader.byte(below: 0x80) { return Number(small) }
         let offset = reader.offset
         if reader.peek() == 0xCF {

@@ -86,6 +86,7 @@ final class NodeProgram: Sendable {
     private static func load(
         _ options: inout NodeOptions, _ environment: [String: String]
     ) throws(JobDirectoryError) -> Bool {
+        let leftPrograms = LeftPrograms.beginEnding(environment: environment)
         let kept = environment["JR_KEPT_JOBS"]
         if let kept, Files.exists(kept) {
             say("back to the jobs of an earlier start, which are in \(kept)")
@@ -97,7 +98,8 @@ final class NodeProgram: Sendable {
             try directory.load(cache: options.cache, environment: environment, keepingIn: kept, say)
             options.node.workingDirectory = directory.path
         }
-        let left = LeftPrograms.end(environment: environment)
+        // Before any job runs: it may be one of theirs.
+        let left = leftPrograms()
         if !left.isEmpty {
             let pids = left.map(String.init).joined(separator: ", ")
             say("ended what an earlier start left running: pid \(pids)")

@@ -63,8 +63,15 @@ struct AllocationProbe {
         let arguments = JobArguments(["payload": .string(String(repeating: "x", count: 88))]).encoded
         let request = JobRequest(
             id: JobID(high: 1, low: 1), name: "bench", arguments: arguments, created: WallTime(milliseconds: 0))
+        let outcome = JobOutcome(
+            id: request.id, run: 1, ending: .complete, arguments: arguments, error: nil, attempt: 1, node: "bench.1",
+            client: request.id, isFinal: true)
         return [
-            ("frame: encode", encode(request)), ("frame: decode", try decode(request)),
+            ("frame: encode", encode(.job(request))), ("frame: decode", try decode(.job(request))),
+            ("frame: encode an outcome", encode(.ended(outcome))),
+            ("frame: decode an outcome", try decode(.ended(outcome))),
+            ("record: encode", encode(JobRecord(request: request))),
+            ("record: decode", try decode(JobRecord(request: request))),
             ("arguments: one value", average { _ = JobArguments(encoded: arguments)["payload"] }),
             ("router: a job and its credit", route(request)),
             ("journal: a commit of one record", try append(arguments)),
@@ -73,17 +80,31 @@ struct AllocationProbe {
         ]
     }
 
-    private func encode(_ request: JobRequest) -> Double {
+    private func encode(_ message: Message) -> Double {
         var writer = ByteWriter()
         return average {
             writer.removeAll()
-            writer.write(.job(request))
+            writer.write(message)
         }
     }
 
-    private func decode(_ request: JobRequest) throws -> Double {
+    private func encode(_ record: JobRecord) -> Double {
+        var writer = ByteWriter()
+        return average {
+            writer.removeAll()
+            record.encode(into: &writer)
+        }
+    }
+
+    private func decode(_ record: JobRecord) throws -> Double {
+        var writer = ByteWriter()
+        record.encode(into: &writer)
+        return try average { _ = try JobRecord(decoding: writer.bytes[...]) }
+    }
+
+    private func decode(_ message: Message) throws -> Double {
         var (writer, decoder) = (ByteWriter(), FrameDecoder())
-        writer.write(.job(request))
+        writer.write(message)
         return try average {
             decoder.append(writer.bytes)
             if let body = try decoder.next() { _ = try Message(body: body) }

@@ -90,7 +90,9 @@ final class ClientShell: PeerLinkOwner {
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
         let untilEnd = !request.feedback.isEmpty
-        let made = observer.map { observers.insert(Observers(first: $0, firstUntilEnd: untilEnd)) }
+        // Not by `map`, which would put the closure in two boxes.
+        var made: Handle?
+        if let observer { made = observers.insert(Observers(first: observer, firstUntilEnd: untilEnd)) }
         if let known = engine.enqueue(request, listener: made), let made, let observer {
             add(observer, untilEnd, made, to: known, request.id)
         }

@@ -30,6 +30,24 @@ public enum LeftPrograms {
         return ended
     }
 
+    /// The same on a thread of its own: each process of the machine is looked at, and a start has other things to do
+    /// meanwhile.
+    ///
+    /// - Parameter environment: names the cluster and the node.
+    /// - Returns: what waits until it is done, and gives the pids.
+    public static func beginEnding(
+        environment: [String: String] = SystemProgram.environment
+    ) -> @Sendable () -> [Int32] {
+        let ended = Monitor<[Int32]?>(nil)
+        let work = { @Sendable in
+            let pids = end(environment: environment)
+            ended.update { $0 = pids }
+        }
+        // Where there is no further thread, this one does it.
+        do { try Threads.start(name: "jr-left", work) } catch { work() }
+        return { ended.wait(until: { $0 }) ?? [] }
+    }
+
     private static func isProgram(_ pid: Int32, _ marks: [[UInt8]]) -> Bool {
         guard let environment = try? Files.read("/proc/\(pid)/environ", limit: 8 << 20) else { return false }
         let variables = environment.split(separator: 0)
