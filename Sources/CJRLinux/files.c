@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -67,6 +68,8 @@ int jr_access_mode(int fd) {
 
 int jr_pipe(int ends[2], int flags) { return OR_ERRNO(pipe2(ends, flags | O_CLOEXEC)); }
 int jr_set_pipe_size(int fd, int bytes) { return OR_ERRNO(fcntl(fd, F_SETPIPE_SZ, bytes)); }
+int jr_memory_file(const char *name) { return OR_ERRNO(memfd_create(name, MFD_CLOEXEC)); }
+int jr_set_inherited(int fd, int on) { return OR_ERRNO(fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC)); }
 int jr_eventfd(void) { return OR_ERRNO(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 static void translate(const struct stat *from, struct jr_file_status *to) {

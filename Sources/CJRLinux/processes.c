@@ -191,15 +191,31 @@ int jr_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0,
 
 uintptr_t jr_thread_id(void) { return (uintptr_t)pthread_self(); }
 
-int jr_start_thread(void *(*body)(void *), void *context) {
+int jr_start_thread(void *(*body)(void *), void *context, int takes_signals) {
+    // Those stay that a thread's own mistakes raise: the kernel ends a process in which they are blocked.
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     pthread_attr_t attributes;
     pthread_t thread;
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    if (!takes_signals) {
+        sigfillset(&blocked);
+        for (size_t index = 0; index < sizeof own / sizeof *own; index++) sigdelset(&blocked, own[index]);
+    }
     int failure = pthread_attr_init(&attributes);
     if (failure != 0) return -failure;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    // It has the mask of the thread that makes it.
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
     failure = pthread_create(&thread, &attributes, body, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return -failure;
+}
+
+int jr_execute(const char *path, char *const *arguments, char *const *environment) {
+    execve(path, arguments, environment);
+    return -errno;
 }
 
 struct jr_monitor {
@@ -275,6 +291,13 @@ int jr_route_signal(int signal, int fd) {
     sigemptyset(&one);
     sigaddset(&one, signal);
     return -pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+int jr_hold_signal(int signal, int on) {
+    sigset_t one;
+    sigemptyset(&one);
+    if (sigaddset(&one, signal) < 0) return -errno;
+    return -pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &one, NULL);
 }
 
 void jr_end_route(int signal, int fd) {

@@ -38,6 +38,27 @@ public final class ChildProcess {
         }
     }
 
+    /// One that this process has had before this loop.
+    init(
+        adopting pid: Int32, loop: Loop, _ exited: @escaping (Loop, ExitStatus) -> Void
+    ) throws(SystemError) {
+        leadsGroup = true
+        groupMayLive = true
+        self.pid = pid
+        self.loop = loop
+        self.exited = exited
+        let descriptor = try Processes.open(pid: pid)
+        let raw = descriptor.raw
+        self.descriptor = consume descriptor
+        handle = loop.sources.insert(.child(self))
+        do {
+            try loop.poller.add(raw, .read, data: handle.bits)
+        } catch {
+            loop.sources.remove(handle)
+            throw error
+        }
+    }
+
     public var isRunning: Bool { status == nil && descriptor != nil }
 
     /// Sends a signal to this one process; false when it has ended.

@@ -121,6 +121,9 @@ public final class Connection {
         if case .closed = phase { true } else { false }
     }
 
+    /// The number of its descriptor, to be handed over with the process; nil once it is closed.
+    public var rawDescriptor: Int32? { isClosed ? nil : raw }
+
     public var unsentBytes: Int { outbox.count - sent }
 
     /// Who is at the other end of a unix socket; nil for everything else.

@@ -37,6 +37,9 @@ public final class Listener {
         }
     }
 
+    /// The number of its descriptor, to be handed over with the process; nil once it is closed.
+    public var rawDescriptor: Int32? { descriptor == nil ? nil : raw }
+
     /// Stops listening; accepted connections stay. The file of a unix socket is removed.
     public func close() {
         guard descriptor != nil else { return }

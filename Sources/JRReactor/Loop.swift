@@ -33,9 +33,10 @@ public final class Loop {
     private var arrivedTasks: [@Sendable (Loop) -> Void] = []
     private var arrivedJobs: [UnownedJob] = []
     private var spareBuffers: [[UInt8]] = []
-    private var signalRoutes: [SignalRoute] = []
+    private(set) var signalRoutes: [SignalRoute] = []
     private var isStopping = false
-    private(set) lazy var pool = WorkerPool(name: reactor.name, limit: reactor.poolThreads)
+    private(set) lazy var pool = WorkerPool(
+        name: reactor.name, limit: reactor.poolThreads, takesSignals: reactor.poolTakesSignals)
     /// Runs tasks on the threads of the pool.
     public private(set) lazy var poolExecutor = PoolExecutor(pool)
     private var completions = SlotMap<(Loop) -> Void>()

@@ -16,6 +16,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     public let name: String
     /// The most threads for work that blocks, at once.
     public let poolThreads: Int
+    /// Whether signals to the process may be handled on threads of the pool.
+    let poolTakesSignals: Bool
     private let clock: ManualClock?
 
     private let poller: Poller
@@ -53,10 +55,15 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     ///   - name: of the thread, for ``start(_:)``; the system shows 15 bytes of it.
     ///   - poolThreads: the most threads for work that blocks, at once; each ends when it had nothing to do for a
     ///     while.
+    ///   - poolTakesSignals: false for a process that may become another program: then a signal that comes meanwhile
+    ///     waits for that one, unless the loop's thread takes it.
     ///   - clock: the time by which the loop works; nil is the machine's.
     /// - Throws: `EMFILE` or `ENFILE` without descriptors, `ENOSYS` on Linux before 5.11.
-    public init(name: String, poolThreads: Int = 20, clock: ManualClock? = nil) throws(SystemError) {
+    public init(
+        name: String, poolThreads: Int = 20, poolTakesSignals: Bool = true, clock: ManualClock? = nil
+    ) throws(SystemError) {
         self.name = name
+        self.poolTakesSignals = poolTakesSignals
         self.poolThreads = poolThreads
         self.clock = clock
         poller = try Poller()

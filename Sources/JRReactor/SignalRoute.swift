@@ -27,6 +27,19 @@ final class SignalRoute {
         }
     }
 
+    /// Lets the signals wait for whatever this process becomes, those with them that have come and were not told yet.
+    func hold() {
+        for number in numbers { try? Signals.hold(number) }
+        var buffer = [UInt8](repeating: 0, count: 256)
+        while case .moved(let count) = buffer.withUnsafeMutableBytes({ IO.read(pipe.readEnd.raw, into: $0) }) {
+            for byte in buffer[..<count] { try? Processes.signal(pid: SystemProgram.pid, Int32(byte)) }
+        }
+    }
+
+    func release() {
+        for number in numbers { try? Signals.release(number) }
+    }
+
     /// Gives the signals their default effect again.
     func end() {
         for number in numbers { Signals.endRoute(number, to: pipe.writeEnd.raw) }

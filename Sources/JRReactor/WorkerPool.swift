@@ -20,11 +20,13 @@ final class WorkerPool: Sendable {
     private let state = Monitor(State())
 
     private let limit: Int
+    private let takesSignals: Bool
     private static let idleTime = Interval.seconds(Int64(10))
 
     /// - Parameter limit: the most threads at once.
-    init(name: String, limit: Int) {
+    init(name: String, limit: Int, takesSignals: Bool = true) {
         self.name = name
+        self.takesSignals = takesSignals
         self.limit = max(1, limit)
     }
 
@@ -54,7 +56,7 @@ final class WorkerPool: Sendable {
 
     private func startThread() {
         do {
-            try Threads.start(name: "\(name)-pool") { self.work() }
+            try Threads.start(name: "\(name)-pool", takesSignals: takesSignals) { self.work() }
         } catch {
             let isAlone = state.updateForOne { state in
                 state.threads -= 1

@@ -22,6 +22,8 @@ public struct OtherVariable: Sendable {
         OtherVariable("JR_SWIFTC", "The Swift compiler for job files"),
         OtherVariable("JR_ATTEMPT", "The number of the attempt, for a program job", isInternal: true),
         OtherVariable("JR_DETACH_FD", "Where a detached supervisor says that it is up", isInternal: true),
+        OtherVariable(
+            "JR_HANDOVER", "Where a supervisor that has become a new program finds what runs", isInternal: true),
         OtherVariable("JR_INCARNATION", "How often the supervisor has started this instance", isInternal: true),
         OtherVariable("JR_JOB_ID", "The job's id, for a program job", isInternal: true),
         OtherVariable("JR_JOB_NAME", "The job's name, for a program job", isInternal: true),

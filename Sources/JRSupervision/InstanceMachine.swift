@@ -12,34 +12,36 @@ public struct InstanceMachine: Sendable {
     /// Whether it says by itself that it is ready; one that cannot is ready when it is spawned.
     public let reportsReady: Bool
 
-    public private(set) var state = InstanceState.stopped
-    public private(set) var incarnation: Int
-    public private(set) var pid: Int32?
+    public internal(set) var state = InstanceState.stopped
+    public internal(set) var incarnation: Int
+    public internal(set) var pid: Int32?
     /// Starts that nobody asked for.
-    public private(set) var restarts = 0
-    public private(set) var lastExit: Exit?
+    public internal(set) var restarts = 0
+    public internal(set) var lastExit: Exit?
     /// The last exit in words, with who sent the signal.
-    public private(set) var lastExitWords: String?
+    public internal(set) var lastExitWords: String?
     /// Why the state is what it is.
-    public private(set) var cause = "not started yet"
-    public private(set) var startedAt: Instant?
+    public internal(set) var cause = "not started yet"
+    public internal(set) var startedAt: Instant?
     /// Starts that were given up because the instance did not become ready in time.
-    public private(set) var readyTimeouts = 0
+    public internal(set) var readyTimeouts = 0
     /// When the last process ended; nil before the first has.
-    public private(set) var diedAt: Instant?
+    public internal(set) var diedAt: Instant?
     /// The drain that was asked for and not taken back: it holds for the next incarnation as well.
     public internal(set) var wantedDrain: DrainKind?
 
     /// Set by the cluster before each event: so many others are starting that this one is not to.
     var waitsForTurn = false
     /// Why it is to start when its turn comes; nil when it waits for what it comes after.
-    private var queuedCause: String?
+    var queuedCause: String?
     /// Whether somebody wants it to run: asked for it, and has not stopped it since.
-    public private(set) var isWanted = false
+    public internal(set) var isWanted = false
     var life = Life()
-    private var hasEverBeenReady = false
-    private var history: RestartHistory
-    private var timerSerial = 0
+    var hasEverBeenReady = false
+    var history: RestartHistory
+    var timerSerial = 0
+    /// When the timer fires that is armed.
+    var deadline: Instant?
 
     /// What belongs to one incarnation only.
     struct Life {
@@ -95,7 +97,10 @@ public struct InstanceMachine: Sendable {
         case .groupEmptied(let number):
             if number == incarnation { groupEmptied(at: now, &actions) }
         case .timerFired(let serial):
-            if serial == timerSerial { timerFired(at: now, &actions) }
+            if serial == timerSerial {
+                deadline = nil
+                timerFired(at: now, &actions)
+            }
         }
     }
 
@@ -461,11 +466,13 @@ public struct InstanceMachine: Sendable {
 
     private mutating func arm(after delay: Interval, at now: Instant, _ actions: inout [InstanceAction]) {
         timerSerial += 1
+        deadline = now + delay
         actions.append(.armTimer(serial: timerSerial, at: now + delay))
     }
 
     private mutating func disarm(_ actions: inout [InstanceAction]) {
         timerSerial += 1
+        deadline = nil
         actions.append(.disarmTimer)
     }
 }

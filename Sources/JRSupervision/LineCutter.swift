@@ -18,9 +18,13 @@ public struct LineCutter: Sendable {
     /// The most bytes that are shown as one piece.
     public static let longest = 8 * 1024
 
-    private var held: [UInt8] = []
+    /// Bytes that wait for the end of their line.
+    public private(set) var held: [UInt8]
 
-    public init() {}
+    /// - Parameter held: Bytes that were read before, without the end of their line.
+    public init(held: [UInt8] = []) {
+        self.held = held
+    }
 
     /// Whether bytes wait for the end of their line.
     public var hasHeldBytes: Bool { !held.isEmpty }

@@ -2,6 +2,7 @@
 public enum Verb: String, Sendable, CaseIterable {
     case status, start, stop, restart, drain, resume, scale, reload, kill, down
     case events, why, wait
+    case reExec = "re-exec"
 }
 
 /// What goes on already on an instance that something else was asked for.

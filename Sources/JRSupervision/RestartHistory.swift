@@ -3,13 +3,20 @@ public import JRBase
 /// What an instance's past lives say about the next one: how long to wait, and whether this is a crash loop.
 public struct RestartHistory: Sendable {
     /// Deaths that count, within the crash loop's window.
-    private var deaths: [Instant] = []
+    private(set) var deaths: [Instant] = []
     /// Where on the curve the next wait is: 0 = nothing used since the last healthy life, 1 = only the first.
-    private var step = 0
+    private(set) var step = 0
     private var random: SeededRandom
 
     public init(seed: UInt64) {
         random = SeededRandom(seed: seed)
+    }
+
+    /// One that goes on.
+    init(seed: UInt64, deaths: [Instant], step: Int) {
+        self.init(seed: seed)
+        self.deaths = deaths
+        self.step = step
     }
 
     /// An operator's start: the past no longer counts.

@@ -14,23 +14,50 @@ final class ControlServer {
     private let listener: Listener
     private var clients: [ObjectIdentifier: ControlClientConnection] = [:]
 
+    private let answer: (JSON, ControlClientConnection) -> Void
+
+    /// - Parameter adopted: The socket, if a predecessor of this program has opened it.
     init(
-        _ runtime: RuntimeDirectory, _ loop: Loop, answer: @escaping (JSON, ControlClientConnection) -> Void
+        _ runtime: RuntimeDirectory, _ loop: Loop, adopted: Int32? = nil,
+        answer: @escaping (JSON, ControlClientConnection) -> Void
     ) throws(SystemError) {
         let address = try ControlAddress(runtime)
-        var added: ((ControlClientConnection) -> Void)?
-        // The lock says that no other supervisor lives here, so what is at the path was left by a dead one.
-        listener = try loop.listen(on: address.address, staleFile: .replace) { _, connection in
+        self.answer = answer
+        self.address = address
+        var added: ((Connection) -> Void)?
+        let accepted = { (_: Loop, connection: Connection) in
             let user = connection.peerCredentials?.userID
             guard user == SystemProgram.userID || user == 0 else { return connection.close() }
-            let client = ControlClientConnection(connection, answer: answer)
-            added?(client)
+            added?(connection)
         }
-        self.address = address
-        added = { [weak self] client in
-            let id = ObjectIdentifier(client)
-            self?.clients[id] = client
-            client.closed = { self?.clients[id] = nil }
+        if let adopted {
+            listener = try loop.listen(with: Descriptor(owning: adopted), on: address.address, accepted)
+        } else {
+            // The lock says that no other supervisor lives here, so what is at the path was left by a dead one.
+            listener = try loop.listen(on: address.address, staleFile: .replace, accepted)
+        }
+        added = { [weak self] connection in _ = self?.add(connection) }
+    }
+
+    func add(_ connection: Connection) -> ControlClientConnection {
+        let client = ControlClientConnection(connection, answer: answer)
+        let id = ObjectIdentifier(client)
+        clients[id] = client
+        client.closed = { [weak self] in self?.clients[id] = nil }
+        return client
+    }
+
+    /// The number of the socket's descriptor, to be handed over with the process.
+    var rawDescriptor: Int32? { listener.rawDescriptor }
+
+    /// Processes that clients have stopped, and that go on when those leave.
+    var stopped: [Int32] { clients.values.flatMap(\.undoing.keys).sorted() }
+
+    /// Tells all but one that they have to ask again.
+    func dismiss(except kept: ControlClientConnection) {
+        for client in clients.values where client !== kept {
+            client.fail(SupervisorError.inUse, "the supervisor becomes a new program (re-exec): ask again")
+            client.sendNow()
         }
     }
 
@@ -56,6 +83,11 @@ final class ControlClientConnection: ConnectionHandler {
     }
 
     var isOpen: Bool { connection.isOpen }
+    /// The number of its descriptor, to be handed over with the process; nil when it is gone.
+    var rawDescriptor: Int32? { connection.isOpen ? connection.rawDescriptor : nil }
+
+    /// Sends what was said within this call, as far as the client takes it.
+    func sendNow() { connection.flushNow() }
 
     func send(_ object: JSON) {
         // A client that does not read what it asked for is not worth the memory.

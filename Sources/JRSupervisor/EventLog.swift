@@ -69,6 +69,8 @@ final class EventLog {
         followers = []
     }
 
+    var isWritten: Bool { outlet.waitingBytes == 0 }
+
     func flush(then body: @escaping (Loop) -> Void) { outlet.flush(then: body) }
 }
 

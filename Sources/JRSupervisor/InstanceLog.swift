@@ -47,6 +47,8 @@ final class InstanceLog {
         outlet.append { bytes in LogText.appendNote(text, name, incarnation, format, time: time, to: &bytes) }
     }
 
+    var isWritten: Bool { outlet.waitingBytes == 0 }
+
     func flush(then body: @escaping (Loop) -> Void) { outlet.flush(then: body) }
 
     private func beginStall() {

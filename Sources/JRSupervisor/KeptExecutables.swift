@@ -30,13 +30,21 @@ final class KeptExecutables {
         weak var file: File?
     }
 
-    private let directory: String
+    let directory: String
     private var known: [Source: Known] = [:]
-    private var last = 0
+    private(set) var last: Int
 
-    /// - Parameter directory: Made when the first file is kept.
-    init(in directory: String) {
+    /// - Parameters:
+    ///   - directory: Made when the first file is kept.
+    ///   - last: How many a predecessor of this program has kept there.
+    init(in directory: String, last: Int = 0) {
         self.directory = directory
+        self.last = last
+    }
+
+    /// Files that were kept already, one for each of these paths.
+    static func files(at paths: Set<String>) -> [String: File] {
+        Dictionary(uniqueKeysWithValues: paths.map { ($0, File($0)) })
     }
 
     /// Keeps the file that is at `path` now.

@@ -61,6 +61,20 @@ struct Leftover: Equatable {
         return left
     }
 
+    /// Ends all children of this process, and what they leave to it when they are gone.
+    static func endChildren() {
+        for _ in 0..<3 {
+            let pids = ((try? Files.list("/proc")) ?? []).compactMap { Int32($0) }
+            let children = pids.compactMap { pid -> Leftover? in
+                guard let facts = Processes.facts(of: pid), facts.parentPID == SystemProgram.pid, facts.state != "Z"
+                else { return nil }
+                return Leftover(pid: pid, name: "a child", startTime: facts.startTime)
+            }
+            if children.isEmpty { return }
+            _ = end(children)
+        }
+    }
+
     private var isAlive: Bool {
         guard let facts = Processes.facts(of: pid) else { return false }
         return facts.startTime == startTime && facts.state != "Z"

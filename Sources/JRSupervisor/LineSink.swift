@@ -9,7 +9,7 @@ final class LineSink {
     private let log: InstanceLog
     private let console: Console
     private let position: Int
-    private let origin: LogOrigin
+    let origin: LogOrigin
     private let format: Policy.Logs.Format
     private let sequences: SequenceNumbers
     private let time: () -> [UInt8]

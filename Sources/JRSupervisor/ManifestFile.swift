@@ -8,8 +8,12 @@ public struct ManifestFile: Sendable {
     /// What is read when no file is named, in this order.
     public static let defaultNames = ["cluster.json", "Procfile"]
 
-    public let plan: Plan
+    public private(set) var plan: Plan
     public let runtime: RuntimeDirectory
+    /// Absolute.
+    let path: String
+    /// What was read.
+    let source: [UInt8]
 
     /// Reads and checks a file, and whether this machine has what it names.
     ///
@@ -17,15 +21,20 @@ public struct ManifestFile: Sendable {
     ///   - path: As the user gave it; a directory stands for the manifest in it, nil for the one in this directory.
     ///   - runtime: Takes the place of the manifest's `runtimeDirectory`; relative to the working directory.
     ///   - only: Names of entries; nil for all.
+    ///   - handover: What runs already: its manifest is taken, whatever is in the file by now.
     /// - Throws: Exit code 66 without a file, 77 for one that others could have changed, 78 with everything that is
     ///   wrong.
-    public init(_ path: String?, runtime: String? = nil, only: [String]? = nil) throws(SupervisorError) {
-        let path = try ManifestFile.find(path)
-        let source = try ManifestFile.read(path)
+    public init(
+        _ path: String?, runtime: String? = nil, only: [String]? = nil, goingOn handover: Handover? = nil
+    ) throws(SupervisorError) {
+        let path = if let handover { handover.manifestPath } else { try ManifestFile.find(path) }
+        let source = if let handover { handover.manifest } else { try ManifestFile.read(path) }
+        self.source = source
         let name = String(path.split(separator: "/").last ?? "")
         let reading = Procfile.isName(name) ? Procfile.read(source) : ManifestReader.read(source)
         let here = (try? Files.currentDirectory()) ?? "/"
         let absolute = Paths.resolve(path, in: here)
+        self.path = absolute
         let directory = Files.parent(of: absolute)
         let runtimePath =
             runtime.map { Paths.resolve($0, in: here) }
@@ -43,16 +52,32 @@ public struct ManifestFile: Sendable {
                 "--only: there is no \"\(name)\" in \(path) (\(hint ?? "there is: " + names.joined(separator: ", ")))")
         }
         plan = Plan(reading.manifest, surroundings, only: only)
-        let problems = reading.problems.isEmpty ? ManifestFile.missing(plan) : reading.problems
+        // What runs is not stopped for a file that is missing now.
+        let isNew = handover == nil
+        let problems = reading.problems.isEmpty && isNew ? ManifestFile.missing(plan) : reading.problems
         guard problems.isEmpty else {
             throw SupervisorError(
                 exitCode: SupervisorError.configuration, ManifestProblem.report(problems, file: path, source: source))
         }
+        if let handover { try goOn(with: handover) }
     }
 
-    private init(plan: Plan, runtime: RuntimeDirectory) {
+    private mutating func goOn(with handover: Handover) throws(SupervisorError) {
+        plan.goOn(with: handover.instances.map(\.place))
+        let names = Set(plan.instances.map(\.name))
+        let unknown = handover.instances.map(\.name).filter { !names.contains($0) }
+        guard unknown.isEmpty else {
+            throw SupervisorError(
+                exitCode: SupervisorError.configuration,
+                "\(unknown.joined(separator: ", ")) is not in the manifest as this program reads it")
+        }
+    }
+
+    private init(plan: Plan, like file: ManifestFile, runtime: RuntimeDirectory) {
         self.plan = plan
         self.runtime = runtime
+        path = file.path
+        source = file.source
     }
 
     /// The same cluster in another runtime directory, such that it shares nothing with others on this machine.
@@ -60,7 +85,7 @@ public struct ManifestFile: Sendable {
         var surroundings = plan.surroundings
         surroundings.runtimeDirectory = runtime.path
         let manifest = plan.manifest.isolated(logs: logs, freePort: FreePorts.next)
-        return ManifestFile(plan: Plan(manifest, surroundings), runtime: runtime)
+        return ManifestFile(plan: Plan(manifest, surroundings), like: self, runtime: runtime)
     }
 
     private static func find(_ path: String?) throws(SupervisorError) -> String {

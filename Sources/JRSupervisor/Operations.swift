@@ -54,9 +54,13 @@ extension Supervisor {
             _ = desk.begin(.down, .down, plan.live, Asker(client))
             note("down was asked for\(urgency == .drain ? "" : ", now")")
             tell(.downRequested(urgency))
-        case .scale, .reload:
+        case .scale, .reload, .reExec:
             do throws(SupervisorError) {
-                try verb == .scale ? scale(request, client) : reload(request, client)
+                switch verb {
+                case .scale: try scale(request, client)
+                case .reload: try reload(request, client)
+                default: try reExec(client)
+                }
             } catch {
                 client.fail(error.exitCode, error.message)
             }
@@ -113,7 +117,7 @@ extension Supervisor {
         case .restart: tell(.restartRequested(positions, urgency))
         case .drain: beginDrain(operation)
         case .resume: tell(.resumeRequested(positions))
-        case .status, .scale, .reload, .kill, .down, .events, .why, .wait: break
+        case .status, .scale, .reload, .reExec, .kill, .down, .events, .why, .wait: break
         }
     }
 

@@ -19,13 +19,16 @@ final class OutputStream: ConnectionHandler {
     private var lastRead: Instant
     private var partialTimer: Handle?
     private var exitedAt: Instant?
+    private var isPaused = false
     private let sink: LineSink
     private var ended: (() -> Void)?
 
-    /// - Parameter ended: Called once, when there will be no more.
+    /// - Parameters:
+    ///   - begun: What a predecessor of this program had of it.
+    ///   - ended: Called once, when there will be no more.
     init(
         _ descriptor: consuming Descriptor, name: String, _ loop: Loop,
-        into sink: LineSink, ended: @escaping () -> Void
+        into sink: LineSink, _ begun: Handover.Output? = nil, ended: @escaping () -> Void
     ) {
         self.loop = loop
         self.sink = sink
@@ -33,15 +36,32 @@ final class OutputStream: ConnectionHandler {
         lastRead = loop.now.instant
         connection = loop.adopt(descriptor, peer: name)
         connection.handler = self
+        guard let begun else { return }
+        cutter = LineCutter(held: begun.held)
+        if cutter.hasHeldBytes { armPartial() }
+        exitedAt = begun.exitedAt
+        waitForSilence()
+    }
+
+    /// All that another program needs to go on reading; nil when it is closed, which is told within this turn.
+    var handed: Handover.Output? {
+        guard let raw = connection.rawDescriptor else { return nil }
+        return Handover.Output(
+            stream: sink.origin.stream, incarnation: sink.origin.incarnation, descriptor: raw, held: cutter.held,
+            exitedAt: exitedAt)
     }
 
     func setPaused(_ isPaused: Bool) {
+        // Nothing was heard because nobody listened.
+        if self.isPaused { lastRead = loop.now.instant }
+        self.isPaused = isPaused
         isPaused ? connection.pauseReading() : connection.resumeReading()
     }
 
     /// The child is gone: what is in the pipe is still read, what others may write into it only for a while.
     func childExited() {
         exitedAt = loop.now.instant
+        isPaused = false
         connection.resumeReading()
         waitForSilence()
     }
@@ -83,11 +103,13 @@ final class OutputStream: ConnectionHandler {
     }
 
     private func armPartial() {
-        partialTimer = loop.schedule(at: lastRead + OutputStream.partialTime) { [weak self] loop in
+        let start = isPaused ? loop.now.instant : lastRead
+        partialTimer = loop.schedule(at: start + OutputStream.partialTime) { [weak self] loop in
             guard let self else { return }
             partialTimer = nil
             guard cutter.hasHeldBytes else { return }
-            if loop.now.instant - lastRead >= OutputStream.partialTime { flush() } else { armPartial() }
+            let isSilent = !isPaused && loop.now.instant - lastRead >= OutputStream.partialTime
+            if isSilent { flush() } else { armPartial() }
         }
     }
 }

@@ -8,16 +8,23 @@ final class ReadyPipe {
     private let descriptor: Descriptor
     private let loop: Loop
     private var watch: Handle?
-    private var held: [UInt8] = []
+    private var held: [UInt8]
     private let said: (ReadyLine) -> Void
 
-    init(_ descriptor: consuming Descriptor, _ loop: Loop, said: @escaping (ReadyLine) -> Void) throws(SystemError) {
+    /// - Parameter held: Read before by a predecessor of this program.
+    init(
+        _ descriptor: consuming Descriptor, _ loop: Loop, held: [UInt8] = [], said: @escaping (ReadyLine) -> Void
+    ) throws(SystemError) {
+        self.held = held
         try IO.setNonBlocking(descriptor.raw)
         self.descriptor = descriptor
         self.loop = loop
         self.said = said
         watch = try loop.watchReadable(self.descriptor.raw) { [weak self] _ in self?.read() }
     }
+
+    /// All that another program needs to go on reading; nil when nothing more is expected.
+    var handed: Handover.Ready? { watch == nil ? nil : Handover.Ready(descriptor: descriptor.raw, held: held) }
 
     /// Reads what is there: called before a child's exit is told, so that what it said last still counts.
     func read() {

@@ -106,7 +106,16 @@ public final class RuntimeLock: Sendable {
         }
     }
 
+    /// The lock that this process has had since before it became this program.
+    init(adopting descriptor: consuming Descriptor) {
+        followsCrash = false
+        self.descriptor = descriptor
+    }
+
     deinit { Files.unlock(descriptor.raw) }
+
+    /// The number of its descriptor, to be handed over with the process.
+    var rawDescriptor: Int32 { descriptor.raw }
 
     /// Says that nothing is left of this supervisor.
     public func endCleanly() {

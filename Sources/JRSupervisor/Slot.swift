@@ -83,6 +83,17 @@ final class Slot {
         lifeline = nil
     }
 
+    /// Leaves all output where it is for a moment, or goes on as before.
+    func holdReading(_ isHeld: Bool) {
+        for stream in streams { stream.setPaused(isHeld || isPaused) }
+    }
+
+    /// Nil while one of them is closed and that was not told yet.
+    var handedOutputs: [Handover.Output]? {
+        let handed = streams.compactMap(\.handed)
+        return handed.count == streams.count ? handed : nil
+    }
+
     func remove(_ stream: OutputStream) {
         streams.removeAll { $0 === stream }
     }

@@ -43,18 +43,20 @@ extension Supervisor {
         finishWaits()
         events.end()
         control?.close()
-        flushAll()
+        flushAll { [weak self] loop in
+            guard let self else { return }
+            lock.endCleanly()
+            ended?(loop, endCode)
+            ended = nil
+        }
     }
 
     /// Gives what is still to be written a little time; a console that is blocked does not keep the supervisor.
-    private func flushAll() {
+    func flushAll(then body: @escaping (Loop) -> Void) {
         var open = slots.count + 3
-        let done = { [weak self] (loop: Loop) in
+        let done = { (loop: Loop) in
             open -= 1
-            guard open == 0, let self else { return }
-            self.lock.endCleanly()
-            self.ended?(loop, self.endCode)
-            self.ended = nil
+            if open == 0 { body(loop) }
         }
         console.flush(patience: .milliseconds(500), then: done)
         for flush in slots.map({ slot in slot.log.flush }) + [ownLog.flush, events.flush] { patiently(flush, done) }

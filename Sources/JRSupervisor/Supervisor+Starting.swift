@@ -168,7 +168,11 @@ extension Supervisor {
         return ends
     }
 
-    private func read(_ descriptor: consuming Descriptor, _ stream: LogStream, _ position: Int, _ incarnation: Int) {
+    /// - Parameter begun: What a predecessor of this program had of it.
+    func read(
+        _ descriptor: consuming Descriptor, _ stream: LogStream, _ position: Int, _ incarnation: Int,
+        begun: Handover.Output? = nil
+    ) {
         let slot = slots[position]
         let name = plan.instances[position].name
         let origin = LogOrigin(instance: name, incarnation: incarnation, stream: stream, sequence: 0)
@@ -177,7 +181,7 @@ extension Supervisor {
             timestamp()
         }
         var made: OutputStream?
-        let output = OutputStream(descriptor, name: "\(name) \(stream.rawValue)", loop, into: sink) {
+        let output = OutputStream(descriptor, name: "\(name) \(stream.rawValue)", loop, into: sink, begun) {
             if let made { slot.remove(made) }
             made = nil
         }

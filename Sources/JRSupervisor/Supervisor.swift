@@ -23,6 +23,8 @@ public final class Supervisor {
         public var startsAtOnce = max(16, 4 * SystemProgram.processors)
         /// Whether it takes everything down when its programs are done and no job is left.
         public var untilIdle = false
+        /// What it becomes when it is asked to (`re-exec`); nil for one that is a part of another program.
+        public var successor: Successor?
 
         public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false, ownsProcess: Bool = false) {
             self.readyLimit = readyLimit
@@ -46,7 +48,8 @@ public final class Supervisor {
     let options: Options
     let ownLog: Outlet
     let events: EventLog
-    let openFiles: ProcessSettings.OpenFileLimit?
+    /// Of children.
+    var openFiles: ProcessSettings.OpenFileLimit?
 
     var cluster = ClusterMachine(members: [])
     var slots: [Slot] = []
@@ -57,7 +60,7 @@ public final class Supervisor {
     private var isTelling = false
     var isStateDirty = false
     var hasURL = false
-    let keptExecutables: KeptExecutables
+    var keptExecutables: KeptExecutables
     /// Those that were made.
     private var logDirectories: Set<String> = []
     /// Whether it was said that `jr-exec` is missing.
@@ -80,6 +83,7 @@ public final class Supervisor {
     var rolls: [Roll] = []
     var shrinks: [Shrink] = []
     var reloading: Reload?
+    var exchange: Exchange?
     var isLookingAtShrinks = false
     var shrinksNeedLook = false
     var isLookingAtRolls = false
@@ -89,9 +93,9 @@ public final class Supervisor {
     /// The present millisecond as text.
     var stamp: (milliseconds: Int64, text: [UInt8]) = (-1, [])
     var crowds = CrowdWatch()
-    private var startedAt = Instant.zero
+    var startedAt = Instant.zero
     var wasReady = false
-    private var startTold = false
+    var startTold = false
     private var readyTimer: Handle?
     var interrupts = 0
     /// What the end is to be called when nothing worse comes up.
@@ -168,7 +172,7 @@ public final class Supervisor {
         }
     }
 
-    private func prepareSlots() {
+    func prepareSlots() {
         slots = plan.instances.enumerated().map { slot($0.offset, $0.element) }
     }
 
@@ -199,7 +203,7 @@ public final class Supervisor {
     }
 
     /// Descendants that detached themselves come to us when their parents end; nobody else would reap them here.
-    private func watchOrphans() {
+    func watchOrphans() {
         guard (try? SystemProgram.becomeSubreaper()) != nil else { return }
         let childEnded: Int32 = 17
         try? loop.onSignals([childEnded]) { [weak self] loop, _ in
@@ -211,7 +215,7 @@ public final class Supervisor {
         }
     }
 
-    private func reapOrphans() {
+    func reapOrphans() {
         while let pid = Processes.deadChild() {
             if running.contains(pid) || guests.contains(where: { $0.pid == pid && $0.isRunning }) {
                 loop.soon { [weak self] _ in self?.reapOrphans() }
@@ -254,7 +258,7 @@ public final class Supervisor {
         queue.append(.instance(start.position, finished(start)))
     }
 
-    private func perform(_ action: InstanceAction, _ position: Int) {
+    func perform(_ action: InstanceAction, _ position: Int) {
         let slot = slots[position]
         switch action {
         case .spawn(let incarnation):

@@ -148,7 +148,7 @@ extension Processes {
 }
 
 /// Copies of texts as C has them: pointers to bytes that end with a zero, and a null after the last.
-private struct CStrings: ~Copyable {
+struct CStrings: ~Copyable {
     let pointers: [UnsafeMutablePointer<CChar>?]
 
     init(_ texts: [String]) {

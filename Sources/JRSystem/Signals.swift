@@ -41,6 +41,17 @@ public enum Signals {
         _ = try check(jr_route_signal(signal, raw), "sigaction", name(signal))
     }
 
+    /// From here on the signal waits, as far as this thread goes. What waits is still there when this process becomes
+    /// another program, which finds the signal held.
+    public static func hold(_ signal: Int32) throws(SystemError) {
+        _ = try check(jr_hold_signal(signal, 1), "pthread_sigmask", name(signal))
+    }
+
+    /// The end of ``hold(_:)``.
+    public static func release(_ signal: Int32) throws(SystemError) {
+        _ = try check(jr_hold_signal(signal, 0), "pthread_sigmask", name(signal))
+    }
+
     /// Gives the signal its default effect again, unless it is routed elsewhere meanwhile.
     public static func endRoute(_ signal: Int32, to raw: Int32) {
         jr_end_route(signal, raw)

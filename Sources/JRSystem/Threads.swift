@@ -5,9 +5,13 @@ public import JRBase
 public enum Threads {
     /// Runs `body` on a new thread, which nobody has to join.
     ///
-    /// - Parameter name: shown by `ps -T` and debuggers; the system keeps 15 bytes of it.
+    /// - Parameters:
+    ///   - name: shown by `ps -T` and debuggers; the system keeps 15 bytes of it.
+    ///   - takesSignals: Whether signals to this process may be handled on it.
     /// - Throws: `EAGAIN` when the system or the user's limit has no room for another thread.
-    public static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    public static func start(
+        name: String, takesSignals: Bool = true, _ body: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
         let context = Unmanaged.passRetained(Start(name: name, body: body)).toOpaque()
         let result = jr_start_thread(
             { context in
@@ -16,7 +20,7 @@ public enum Threads {
                 _ = jr_set_thread_name(start.name)
                 start.body()
                 return nil
-            }, context)
+            }, context, takesSignals ? 1 : 0)
         if result < 0 { Unmanaged<Start>.fromOpaque(context).release() }
         _ = try check(result, "pthread_create", name)
     }

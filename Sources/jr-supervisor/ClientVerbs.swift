@@ -5,8 +5,8 @@ import JRSupervision
 import JRSupervisor
 import JRSystem
 
-/// `start`, `stop`, `restart`, `drain`, `resume`, `scale`, `reload`, `kill` and `down`: asked for over the control
-/// socket, answered when it has come true.
+/// `start`, `stop`, `restart`, `drain`, `resume`, `scale`, `reload`, `kill`, `re-exec` and `down`: asked for over the
+/// control socket, answered when it has come true.
 enum OperationVerb {
     static func run(_ command: ParsedCommand) throws -> Int32 {
         guard let verb = command.verb else { return ExitCode.usage.rawValue }
@@ -23,6 +23,8 @@ enum OperationVerb {
             request["count"] = .int(count)
         case "reload":
             request["dryRun"] = .bool(command.flag("dry-run"))
+        case "re-exec":
+            break
         case "kill":
             let word = command.argument(1) ?? "KILL"
             guard let signal = Signal(word) else {

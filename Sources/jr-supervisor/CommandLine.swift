@@ -178,6 +178,14 @@ let commandLine = CommandLineSpec(
                 could be looked at, 76 when jobs were lost or failed, 130 and 143 ended by Ctrl-C or TERM.
                   jr-supervisor chaos --kill worker:every=2s --pause worker.2:3s --for 60s --assert no-lost-jobs
                 """),
+        VerbSpec(
+            "re-exec", "Let the supervisor go on as the program that is in its place now; children do not notice",
+            options: [json],
+            details: """
+                For an upgrade: exchange the executable by a rename, then ask for this. Nothing is restarted, and no
+                line of output is lost. Exit 75 while anything starts, stops or is operated on, 78 when the manifest is
+                not what runs, 69 when the new program cannot go on from here: then the old one does.
+                """),
         VerbSpec("down", "Stop everything and the supervisor, and wait", options: [now, json]),
     ],
     options: [

@@ -21,6 +21,7 @@ struct UpVerb {
     }
 
     func run() throws(SupervisorError) -> Int32 {
+        if let inheritance = try Inheritance.ofThisProgram() { return try goOn(inheritance) }
         // The program in the background, which answers to the one that started it.
         let starter = Starter.ofThisProgram
         do throws(SupervisorError) {
@@ -30,7 +31,7 @@ struct UpVerb {
                 return try Detached.start(file.runtime, json: command.flag("json"))
             }
             let lock = try RuntimeLock(file.runtime)
-            try supervise(file, lock, starter)
+            try supervise(file, lock, starter, isDetached: starter != nil)
         } catch {
             starter?.tell(.failed(error.message, logs: []), exitCode: error.exitCode)
             throw error
@@ -38,25 +39,52 @@ struct UpVerb {
         return ExitCode.ok.rawValue
     }
 
-    private func manifest() throws(SupervisorError) -> ManifestFile {
+    /// Takes over what runs in this process since it was another program, or only says that it could.
+    private func goOn(_ inheritance: Inheritance) throws(SupervisorError) -> Int32 {
+        let handover = inheritance.handover
+        do throws(SupervisorError) {
+            let file = try manifest(goingOn: handover)
+            if inheritance.isTrial {
+                Standard.write(Standard.output, inheritance.answer("\(commandLine.program) \(commandLine.version)"))
+            } else {
+                try supervise(file, inheritance.lock(), nil, isDetached: handover.isDetached, goingOn: handover)
+            }
+        } catch {
+            if inheritance.isTrial { throw error }
+            lost(error)
+        }
+        return ExitCode.ok.rawValue
+    }
+
+    /// Nobody is left who could look after what runs.
+    private func lost(_ error: SupervisorError) -> Never {
+        Inheritance.endChildren()
+        fail("jr-supervisor: \(error.message); all that ran was ended", Inheritance.failed)
+    }
+
+    private func manifest(goingOn handover: Handover? = nil) throws(SupervisorError) -> ManifestFile {
         let only = command.values("only")
         return try ManifestFile(
-            command.argument(0), runtime: command.value("runtime"), only: only.isEmpty ? nil : only)
+            command.argument(0), runtime: command.value("runtime"), only: only.isEmpty ? nil : only, goingOn: handover)
     }
 
     /// Runs the loop; the program ends from within it.
-    private func supervise(_ file: ManifestFile, _ lock: RuntimeLock, _ starter: Starter?) throws(SupervisorError) {
+    private func supervise(
+        _ file: ManifestFile, _ lock: RuntimeLock, _ starter: Starter?, isDetached: Bool,
+        goingOn handover: Handover? = nil
+    ) throws(SupervisorError) {
         let reactor: Reactor
         do {
-            reactor = try Reactor(name: "supervisor", poolThreads: 4)
+            reactor = try Reactor(name: "supervisor", poolThreads: 4, poolTakesSignals: false)
         } catch {
             throw SupervisorError(exitCode: ExitCode.software.rawValue, "no event loop: \(error)")
         }
-        let isDetached = starter != nil
         let untilIdle = command.flag("until-idle")
         var settings = Supervisor.Options(
             readyLimit: limit, endsWhenNotReady: isDetached || limit != nil || untilIdle, ownsProcess: true)
         settings.untilIdle = untilIdle
+        settings.successor = Successor.ofThisProgram(
+            "\(commandLine.program) \(commandLine.version)", isDetached: isDetached)
         let options = settings
         let style = style(isDetached: isDetached)
         let showsChildren = !command.flag("quiet")
@@ -82,8 +110,9 @@ struct UpVerb {
                 try loop.onSignals([Signals.interrupt, Signals.terminate, Signals.hangup]) { _, signal in
                     supervisor.interrupt(signal: signal)
                 }
-                try supervisor.start()
+                if let handover { try supervisor.goOn(handover) } else { try supervisor.start() }
             } catch let error as SupervisorError {
+                if handover != nil { lost(error) }
                 starter?.tell(.failed(error.message, logs: []), exitCode: error.exitCode)
                 fail("jr-supervisor: \(error.message)", error.exitCode)
             } catch {

@@ -17,7 +17,7 @@ func run(_ command: ParsedCommand) throws -> Int32 {
     case "why": try WhyVerb.run(command)
     case "events": try EventsVerb(command).run()
     case "logs": try LogsVerb(command).run()
-    case "start", "stop", "restart", "drain", "resume", "scale", "reload", "kill", "down":
+    case "start", "stop", "restart", "drain", "resume", "scale", "reload", "kill", "re-exec", "down":
         try OperationVerb.run(command)
     default: preconditionFailure("the table has a verb that nobody runs: \(command.verb ?? "none")")
     }

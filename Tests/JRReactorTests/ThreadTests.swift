@@ -205,4 +205,23 @@ struct ThreadTests {
         }
         #expect(received == [Signals.user1, Signals.user2])
     }
+
+    @Test("signals that are held wait, those with them that came before and were not told yet")
+    func heldSignals() throws {
+        let turns: Int = try onLoop { loop, finish in
+            var turns = 0
+            var isHeld = true
+            try loop.onSignals([Signals.windowChanged]) { _, _ in finish(isHeld ? -1 : turns) }
+            try Processes.signal(pid: SystemProgram.pid, Signals.windowChanged)
+            loop.holdSignals()
+            loop.soon { loop in
+                loop.soon { loop in
+                    turns += 1
+                    isHeld = false
+                    loop.releaseSignals()
+                }
+            }
+        }
+        #expect(turns == 1)
+    }
 }

@@ -302,7 +302,11 @@ extension SupervisionRequirements {
             "what is down goes first, then the idle, then the one that was not restarted for longest"),
         Requirement(
             "A supervisor that replaces itself while its children run on",
-            limit: "There is no such thing here: `down` and `up`, with the jobs kept by their nodes."),
+            "three times under load: no restart, the same processes, every line once and in order; then all works",
+            "a new program that cannot go on is refused with its words, and all goes on",
+            "a child that dies meanwhile is told, with how it ended",
+            "a signal that comes meanwhile is not lost: the new program stops everything",
+            "a machine goes on as if nothing had been: deaths, waits, drains and stops"),
         Requirement(
             "Figures beside other supervisors, on demand",
             limit: "Figures, not a test: Benchmarks/README.md says how they are measured."),

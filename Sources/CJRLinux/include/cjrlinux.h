@@ -33,6 +33,10 @@ int jr_access_mode(int fd);
 int jr_pipe(int ends[_Nonnull 2], int flags);
 int jr_set_pipe_size(int fd, int bytes);
 int jr_eventfd(void);
+/// A file without a name, in memory.
+int jr_memory_file(const char *name);
+/// Whether the descriptor stays open when this process becomes another program.
+int jr_set_inherited(int fd, int on);
 
 // Files
 
@@ -182,12 +186,19 @@ int jr_set_subreaper(void);
 int jr_set_death_signal(int signal);
 int jr_set_thread_name(const char *name);
 uintptr_t jr_thread_id(void);
-int jr_start_thread(void *_Nullable (*_Nonnull body)(void *_Nullable context), void *_Nullable context);
+/// A thread that takes no signals leaves those to others that are meant for the process.
+int jr_start_thread(
+    void *_Nullable (*_Nonnull body)(void *_Nullable context), void *_Nullable context, int takes_signals);
+/// execve(2): comes back only with an error.
+int jr_execute(
+    const char *path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment);
 int jr_ignore_sigpipe(void);
 
 /// From here on the number of every `signal` that arrives is written as one byte to `fd`, whichever thread the kernel
 /// chose for it.
 int jr_route_signal(int signal, int fd);
+/// Lets a signal wait, or not, as far as this thread goes.
+int jr_hold_signal(int signal, int on);
 /// Restores the default, if the signal still goes to `fd`.
 void jr_end_route(int signal, int fd);
 
