@@ -98,6 +98,8 @@ final class Slot {
         streams.removeAll { $0 === stream }
     }
 
+    var isBeingRead: Bool { !streams.isEmpty }
+
     func childExited() {
         for stream in streams { stream.childExited() }
     }

@@ -182,8 +182,11 @@ extension Supervisor {
         }
         var made: OutputStream?
         let output = OutputStream(descriptor, name: "\(name) \(stream.rawValue)", loop, into: sink, begun) {
+            [weak self] in
             if let made { slot.remove(made) }
             made = nil
+            guard let self, cluster.isSettled else { return }
+            loop.soon { [weak self] _ in self?.lookAround() }
         }
         made = output
         slot.add(output)

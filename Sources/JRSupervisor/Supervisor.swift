@@ -309,14 +309,14 @@ public final class Supervisor {
         lookAtShrinks()
         lookAtReload()
         if cluster.goingDown != nil {
-            if cluster.isSettled { end() }
+            if isOverAndRead { end() }
             return
         }
         lookAtStart()
         if lookForIdle() { return }
         let states = plan.live.map { cluster.members[$0].machine.state }
         // With everything over and nothing stopped by hand there is nothing left to supervise.
-        let isOver = cluster.isSettled && !states.isEmpty && !states.contains(.stopped)
+        let isOver = isOverAndRead && !states.isEmpty && !states.contains(.stopped)
         if cluster.goingDown == nil, isOver, !options.staysWhenOver {
             let failed = states.contains(.failed)
             note(failed ? "nothing is left to run, and not all went well" : "everything has finished")
@@ -324,6 +324,9 @@ public final class Supervisor {
             end()
         }
     }
+
+    /// A terminal gives what was printed last a moment after the end of who printed it.
+    private var isOverAndRead: Bool { cluster.isSettled && !slots.contains { $0.isBeingRead } }
 
     private func lookAtStart() {
         switch cluster.verdict {
