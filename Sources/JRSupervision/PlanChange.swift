@@ -98,6 +98,7 @@ public struct PlanChange: Sendable, Equatable {
         keys += next.entry.policy.limits.differences(from: old.entry.policy.limits).map { "limits.\($0)" }
         if old.entry.policy.umask != next.entry.policy.umask { keys.append("umask") }
         if old.entry.policy.tty != next.entry.policy.tty { keys.append("tty") }
+        if old.entry.policy.controlGroup != next.entry.policy.controlGroup { keys.append("controlGroup") }
         if old.entry.user != next.entry.user { keys.append("user") }
         let before = Set(plan.environment(of: old, start(plan)))
         let after = Set(new.environment(of: next, start(new)))

@@ -119,6 +119,8 @@ public struct Policy: Sendable, Equatable {
     public var umask: Int?
     /// Whether its output is a terminal, so that programs print each line when it is made.
     public var tty = false
+    /// Whether it has a control group of its own, in which all that it starts stays.
+    public var controlGroup = false
     public var logs = Logs(directory: "logs", maxSize: 16 << 20, keep: 5, format: .text)
 
     public init() {}

@@ -38,6 +38,7 @@ extension ObjectReader {
         }
         if let umask = umask() { policy.umask = umask }
         if let tty = bool("tty") { policy.tty = tty }
+        if let controlGroup = bool("controlGroup") { policy.controlGroup = controlGroup }
         object("logs") { reader in
             if let directory = reader.string("directory") { policy.logs.directory = directory }
             if let size = reader.size("maxSize", "4KiB", "16GiB") { policy.logs.maxSize = size }

@@ -9,12 +9,14 @@ extension Supervisor {
     /// - Returns: those of supervisors of this runtime directory that were killed.
     func makeControlGroup() -> [ControlGroup] {
         guard options.ownsProcess else { return [] }
+        let isWanted = plan.instances.contains { $0.entry.policy.controlGroup }
         guard let own = ControlGroup.own() else {
-            noteWithoutControlGroups("there are none of version 2")
+            if isWanted { noteWithoutControlGroups("there are none of version 2") }
             return []
         }
         let suffix = "-" + String(FNV.sum(runtime.path), radix: 16)
         let left = Self.controlGroups(in: own, suffix)
+        guard isWanted else { return left }
         let group = ControlGroup(path: "\(own)/\(Self.groupPrefix)\(SystemProgram.pid)\(suffix)")
         do throws(SystemError) {
             try group.make()
@@ -43,11 +45,15 @@ extension Supervisor {
     }
 
     private func noteWithoutControlGroups(_ reason: String) {
+        isWithoutControlGroups = true
         log("without control groups, \(reason): what detaches itself is found by its environment, when all ends")
     }
 
     /// That of one instance; nil where there is none.
     func makeControlGroup(of position: Int) -> ControlGroup? {
+        guard plan.instances[position].entry.policy.controlGroup else { return nil }
+        // A reload may be the first to ask for one.
+        if controlGroup == nil, !isWithoutControlGroups { _ = makeControlGroup() }
         guard let all = controlGroup else { return nil }
         let group = ControlGroup(path: "\(all.path)/\(plan.instances[position].name)")
         do throws(SystemError) {

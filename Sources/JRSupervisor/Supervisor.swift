@@ -75,6 +75,8 @@ public final class Supervisor {
     var running: Set<Int32> = []
     /// All that descends from the instances is in it; nil where this machine does not let us.
     var controlGroup: ControlGroup?
+    /// Whether that was said.
+    var isWithoutControlGroups = false
     /// Children that are no instances.
     var guests: [ChildProcess] = []
     /// The last number of every instance that an earlier supervisor knew: those of places that come later rise as well.

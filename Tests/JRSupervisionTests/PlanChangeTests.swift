@@ -61,6 +61,7 @@ struct PlanChangeTests {
             (#", "limits": { "openFiles": 99 }"#, "limits.openFiles"),
             (#", "limits": { "core": "0B", "cpuTime": "5m" }"#, "limits.core, limits.cpuTime"),
             (#", "umask": "0027""#, "umask"), (#", "tty": true"#, "tty"),
+            (#", "controlGroup": true"#, "controlGroup"),
             (#", "stop": { "drain": "7s" }"#, "JR_DRAIN, stop"),
         ]
         for (worker, keys) in restarted {

@@ -35,7 +35,8 @@ extension ShellTests {
             .enabled(if: hasGroups, "no control group can be made here"))
         func stray() throws {
             let folder = try Folder([
-                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"] } } }"#, "daemon": Self.daemon,
+                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"], "controlGroup": true } } }"#,
+                "daemon": Self.daemon,
             ])
             let up = try folder.up()
             let stray = try Self.number(try up.line("stray "))
@@ -54,7 +55,8 @@ extension ShellTests {
             .enabled(if: hasGroups, "no control group can be made here"))
         func afterKill() throws {
             let folder = try Folder([
-                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"] } } }"#, "daemon": Self.daemon,
+                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"], "controlGroup": true } } }"#,
+                "daemon": Self.daemon,
             ])
             let first = try folder.up()
             let stray = try Self.number(try first.line("stray "))

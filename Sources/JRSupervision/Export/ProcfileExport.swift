@@ -148,6 +148,7 @@ extension ClusterExport {
         if policy.limits != usual.limits { keys.append("limits") }
         if policy.umask != usual.umask { keys.append("umask") }
         if policy.tty != usual.tty { keys.append("tty") }
+        if policy.controlGroup != usual.controlGroup { keys.append("controlGroup") }
         if entry.user != nil { keys.append("user") }
         if policy.logs != usual.logs { keys.append("logs") }
         if !entry.after.isEmpty { keys.append("after") }
