@@ -113,11 +113,10 @@ struct ReExecTests {
                 // The time, a mark of who says it, the text.
                 if line[line.startIndex + 25] == UInt8(ascii: "*") { continue }
                 expected += 1
+                let text = line.dropFirst(27)
                 var number = 0
-                for byte in line.dropFirst(27) {
-                    number = (0x30...0x39).contains(byte) ? number * 10 + Int(byte) - 0x30 : -1 << 40
-                }
-                if number == expected { continue }
+                for byte in text { number = number &* 10 &+ Int(byte) &- 0x30 }
+                if number == expected, text.allSatisfy({ (0x30...0x39).contains($0) }) { continue }
                 let whole = String(decoding: line, as: UTF8.self)
                 if whole.hasSuffix("end \(expected - 1)") { end = whole } else { wrong = "\(whole), not \(expected)" }
             }
