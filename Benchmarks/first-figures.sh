@@ -8,18 +8,9 @@
 set -euo pipefail
 export LC_ALL=C
 jobs=${1:-200000}
-bin=${JR_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.build/release}
-if [ ! -x "$bin/jr-supervisor" ]; then
-    echo "there is no $bin/jr-supervisor: run 'swift build -c release' first" >&2
-    exit 69
-fi
-export PATH=$bin:$PATH
-work=$(mktemp -d)
-trap 'cd "$work" && jr-supervisor down --now > down.log 2>&1 || true; rm -rf "$work"' EXIT
-cd "$work"
-unset JR_URL
+# shellcheck source=cluster.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 
-mkdir jobs
 cat > jobs/trivial.swift <<'JOB'
 import JobReactor
 

@@ -10,18 +10,9 @@
 set -euo pipefail
 export LC_ALL=C
 rounds=${1:-20} stored=${2:-10000} running=${3:-4} before=${4:-0}
-bin=${JR_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.build/release}
-if [ ! -x "$bin/jr-supervisor" ]; then
-    echo "there is no $bin/jr-supervisor: run 'swift build -c release' first" >&2
-    exit 69
-fi
-export PATH=$bin:$PATH
-work=$(mktemp -d)
-trap 'cd "$work" && jr-supervisor down --now > down.log 2>&1 || true; rm -rf "$work"' EXIT
-cd "$work"
-unset JR_URL
+# shellcheck source=cluster.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 
-mkdir jobs
 mkfifo said
 exec 3<> said
 cat > jobs/trivial.swift <<'JOB'

@@ -42,7 +42,6 @@ public struct CrowdWatch: Sendable {
 
     private struct Crowd {
         var firstDeath: Instant
-        var size: Int
         /// Those that have not come back.
         var away: Set<Int>
     }
@@ -87,7 +86,6 @@ public struct CrowdWatch: Sendable {
         switch sight.state {
         case .backingOff:
             crowd.away.insert(sight.position)
-            crowd.size = max(crowd.size, crowd.away.count)
             crowds[sight.entry] = crowd
             return []
         case .ready:
@@ -134,7 +132,7 @@ public struct CrowdWatch: Sendable {
             let first = recent.values.map(\.at).min() ?? now
             let last = recent.values.map(\.at).max() ?? now
             let away = recent.filter { !$0.value.isOver }.keys
-            crowds[entry] = Crowd(firstDeath: first, size: recent.count, away: Set(away))
+            crowds[entry] = Crowd(firstDeath: first, away: Set(away))
             let time = Durations.format(last - first)
             outputs.append(
                 .note(

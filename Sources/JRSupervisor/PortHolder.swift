@@ -26,16 +26,17 @@ enum PortHolder {
         }
     }
 
+    /// Of several the oldest: the others have it from that one, if only until they become another program.
     private static func holder(of inode: UInt64) -> String? {
         let link = "socket:[\(inode)]"
-        for pid in (try? Files.list("/proc")) ?? [] where Int32(pid) != nil {
+        let pids = ((try? Files.list("/proc")) ?? []).compactMap { Int32($0) }.filter { pid in
             let directory = "/proc/\(pid)/fd"
-            for name in (try? Files.list(directory)) ?? [] where (try? Files.readLink("\(directory)/\(name)")) == link {
-                let program = (try? Files.read("/proc/\(pid)/comm", limit: 256)) ?? []
-                let text = String(decoding: program.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-                return "pid \(pid)" + (text.isEmpty ? "" : " (\(text))")
-            }
+            return ((try? Files.list(directory)) ?? []).contains { (try? Files.readLink("\(directory)/\($0)")) == link }
         }
-        return nil
+        let age = { (pid: Int32) in Processes.facts(of: pid)?.startTime ?? .max }
+        guard let pid = pids.min(by: { age($0) < age($1) }) else { return nil }
+        let program = (try? Files.read("/proc/\(pid)/comm", limit: 256)) ?? []
+        let text = String(decoding: program.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return "pid \(pid)" + (text.isEmpty ? "" : " (\(text))")
     }
 }

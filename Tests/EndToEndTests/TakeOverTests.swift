@@ -145,7 +145,7 @@ struct TakeOverTests {
         try await stage.ping("two")
         for number in 0..<1_000 { try stage.enqueue(number, after: number < 600 ? nil : .milliseconds(1_500)) }
         #expect(stage.waitUntil { $0.stored.values.reduce(0, +) == 1_000 })
-        #expect(stage.heard.update { $0.stored } == ["worker_1": 1_000])
+        #expect(stage.heard.update { $0.stored } == ["worker_1": 1_000], "\(one.said)")
         try stage.waitForBodies(8)
         one.kill()
         #expect(stage.waitUntil { $0.ends.count == 1_000 })

@@ -25,6 +25,13 @@ extension ShellTests {
             while :; do /bin/sleep 0.1; done
             """
 
+        private static func cluster() throws -> Folder {
+            try Folder([
+                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"], "controlGroup": true } } }"#,
+                "daemon": daemon,
+            ])
+        }
+
         private static func number(_ line: String) throws -> Int32 {
             let text = try #require(line.split(separator: "stray ").last)
             return try #require(Int32(text.prefix { $0.isNumber }))
@@ -34,10 +41,7 @@ extension ShellTests {
             "a stray in a session of its own and with another environment ends with its instance, and is named",
             .enabled(if: hasGroups, "no control group can be made here"))
         func stray() throws {
-            let folder = try Folder([
-                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"], "controlGroup": true } } }"#,
-                "daemon": Self.daemon,
-            ])
+            let folder = try Self.cluster()
             let up = try folder.up()
             let stray = try Self.number(try up.line("stray "))
             #expect(isAlive(stray))
@@ -54,10 +58,7 @@ extension ShellTests {
             "what a supervisor that was killed left in its group is ended by the next one before anything starts",
             .enabled(if: hasGroups, "no control group can be made here"))
         func afterKill() throws {
-            let folder = try Folder([
-                "cluster.json": #"{ "programs": { "web": { "command": ["./daemon"], "controlGroup": true } } }"#,
-                "daemon": Self.daemon,
-            ])
+            let folder = try Self.cluster()
             let first = try folder.up()
             let stray = try Self.number(try first.line("stray "))
             try Processes.signal(pid: first.pid, Signals.kill)
