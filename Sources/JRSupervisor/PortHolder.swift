@@ -35,8 +35,6 @@ enum PortHolder {
         }
         let age = { (pid: Int32) in Processes.facts(of: pid)?.startTime ?? .max }
         guard let pid = pids.min(by: { age($0) < age($1) }) else { return nil }
-        let program = (try? Files.read("/proc/\(pid)/comm", limit: 256)) ?? []
-        let text = String(decoding: program.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        return "pid \(pid)" + (text.isEmpty ? "" : " (\(text))")
+        return "pid \(pid)" + (Processes.name(of: pid).map { " (\($0))" } ?? "")
     }
 }

@@ -70,10 +70,7 @@ extension Supervisor {
     func noteDetached(_ position: Int) {
         let detached = slots[position].detached
         guard !detached.isEmpty else { return }
-        let words = detached.prefix(5).map { pid in
-            let name = (try? Files.read("/proc/\(pid)/comm", limit: 64)) ?? []
-            return "pid \(pid) (\(String(decoding: name.prefix { $0 != 10 }, as: UTF8.self)))"
-        }
+        let words = detached.prefix(5).map { "pid \($0)" + (Processes.name(of: $0).map { " (\($0))" } ?? "") }
         let more = detached.count > 5 ? " and \(detached.count - 5) more" : ""
         note(position, "ending what it had detached: \(words.joined(separator: ", "))\(more)")
     }

@@ -132,6 +132,14 @@ public enum Processes {
         public let startTime: UInt64
     }
 
+    /// The name of its program, cut by the kernel to 15 bytes; nil when there is no such process.
+    ///
+    /// - Parameter pid: Of any process.
+    public static func name(of pid: Int32) -> String? {
+        guard let bytes = try? Files.read("/proc/\(pid)/comm", limit: 256) else { return nil }
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+
     /// nil when there is no such process.
     public static func facts(of pid: Int32) -> Facts? {
         guard let bytes = try? Files.read("/proc/\(pid)/stat", limit: 65_536) else { return nil }

@@ -1,6 +1,7 @@
 import JRBase
 import JRSupervision
 import JRSystem
+import TestSupport
 import Testing
 
 @testable import JRSupervisor
@@ -8,14 +9,6 @@ import Testing
 extension ShellTests {
     @Suite("What detaches itself")
     struct DetachTests {
-        private static let hasGroups: Bool = {
-            guard let own = ControlGroup.own() else { return false }
-            let group = ControlGroup(path: "\(own)/jobreactor-tests-\(SystemProgram.pid)")
-            guard (try? group.make()) != nil else { return false }
-            try? group.remove()
-            return true
-        }()
-
         /// A program that leaves something in a session of its own, without its environment, and then ends by TERM.
         private static let daemon = """
             #!/bin/sh
@@ -39,7 +32,7 @@ extension ShellTests {
 
         @Test(
             "a stray in a session of its own and with another environment ends with its instance, and is named",
-            .enabled(if: hasGroups, "no control group can be made here"))
+            .enabled(if: ControlGroup.usableInTests != nil, "no control group can be made here"))
         func stray() throws {
             let folder = try Self.cluster()
             let up = try folder.up()
@@ -56,7 +49,7 @@ extension ShellTests {
 
         @Test(
             "what a supervisor that was killed left in its group is ended by the next one before anything starts",
-            .enabled(if: hasGroups, "no control group can be made here"))
+            .enabled(if: ControlGroup.usableInTests != nil, "no control group can be made here"))
         func afterKill() throws {
             let folder = try Self.cluster()
             let first = try folder.up()

@@ -25,19 +25,11 @@ struct ControlGroupTests {
         #expect(own("", "") == nil)
     }
 
-    /// One that can be had here; nil where none can.
-    static let usable: ControlGroup? = ControlGroup.own().flatMap { own in
-        let group = ControlGroup(path: "\(own)/jobreactor-tests-\(SystemProgram.pid)")
-        guard (try? group.make()) != nil else { return nil }
-        try? group.remove()
-        return group
-    }
-
     @Test(
         "what a process starts stays in its group, however it detaches itself, and is killed with it",
-        .enabled(if: usable != nil, "no control group can be made here"))
+        .enabled(if: ControlGroup.usableInTests != nil, "no control group can be made here"))
     func kill() throws {
-        let group = try #require(Self.usable)
+        let group = try #require(ControlGroup.usableInTests)
         try group.make()
         defer { try? group.remove() }
         let trampoline = Files.parent(of: try Files.currentExecutable()) + "/jr-exec"
