@@ -15,6 +15,14 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = [], path: Str
     .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
+/// A library that is run once a command: to optimize it would take longer than all its runs on a machine, and a third
+/// of the time of a build went into such code.
+func libraryRunOnce(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict + runOnce)
+}
+
+let runOnce: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 func program(_ name: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linker)
 }
@@ -37,10 +45,7 @@ let pure: [Target] = [
     library("JRJournal", ["JRBase"]),
     library("JRSettings", ["JRBase"]),
     library("JRSupervision", ["JRSettings", "JRBase", "JRJSON"]),
-    // Read once by each program, at its start: to optimize it would take longer than all its runs on a machine.
-    .target(
-        name: "JRCommandLine", dependencies: ["JRSettings", "JRBase", "JRJSON"],
-        swiftSettings: strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
+    libraryRunOnce("JRCommandLine", ["JRSettings", "JRBase", "JRJSON"]),
 ]
 
 // Shells: thin, own the side effects.

@@ -3,7 +3,9 @@ import Glibc
 
 /// Who is at the other end of a unix socket, as the kernel saw it when the connection was made.
 public struct PeerCredentials: Sendable, Equatable {
-    public let pid: Int32
+    /// nil when the peer is in a pid namespace that this process does not see into: for one who asks a supervisor in a
+    /// container from without.
+    public let pid: Int32?
     public let userID: UInt32
     public let groupID: UInt32
 }
@@ -119,9 +121,9 @@ public enum Sockets {
     /// Of a unix socket's peer; nil for any other descriptor.
     public static func peerCredentials(_ raw: Int32) -> PeerCredentials? {
         var peer = jr_credentials()
-        // An internet socket answers with nobody's ids instead of an error.
-        guard jr_peer_credentials(raw, &peer) == 0, peer.pid > 0 else { return nil }
-        return PeerCredentials(pid: peer.pid, userID: peer.uid, groupID: peer.gid)
+        // An internet socket answers with the id that no user has, instead of an error.
+        guard jr_peer_credentials(raw, &peer) == 0, peer.uid != .max else { return nil }
+        return PeerCredentials(pid: peer.pid > 0 ? peer.pid : nil, userID: peer.uid, groupID: peer.gid)
     }
 
     /// Two connected unix sockets: whoever takes the numbers closes them.

@@ -39,7 +39,7 @@ enum SupervisionRequirements {
             "a pid descriptor tells of the end, takes signals before it and refuses them after",
             "a signal that ends a child is its status, and a child that has ended gets no more signals",
             "a process is known by its start time, even one with a confusing name",
-            limit: "Numbers that come round again are not provoked: that takes a namespace of its own and root."),
+            "a process that has the number of a dead instance, and leads a group of it, is left alone"),
         Requirement(
             "Every death is told with its own code, however many there are at once, and nobody else's child is reaped",
             "of 200 children that die at once every one is reported with its own code, and none is left a zombie",

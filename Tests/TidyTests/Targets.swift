@@ -21,7 +21,7 @@ enum Targets {
     /// The dependencies of every target as the package says: `library("JRCore", ["JRBase", "JRWire"])`.
     static func dependencies(inPackage text: String) -> [String: Set<String>] {
         var found: [String: Set<String>] = [:]
-        for kind in ["library(", "program(", "tests("] {
+        for kind in ["library(", "libraryRunOnce(", "program(", "tests("] {
             let parts = text.components(separatedBy: kind).dropFirst()
             // Products are declared with a label, targets without.
             for part in parts where part.drop(while: \.isWhitespace).first == "\"" {
