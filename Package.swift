@@ -23,8 +23,10 @@ func libraryRunOnce(_ name: String, _ dependencies: [Target.Dependency]) -> Targ
 
 let runOnce: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
-func program(_ name: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linker)
+func program(
+    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = [], linker: [LinkerSetting] = []
+) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict + settings, linkerSettings: linker)
 }
 
 /// The Swift runtime goes into the program: it starts in two thirds of the time, takes less memory, and runs where no
@@ -45,6 +47,8 @@ let pure: [Target] = [
     library("JRJournal", ["JRBase"]),
     library("JRSettings", ["JRBase"]),
     library("JRSupervision", ["JRSettings", "JRBase", "JRJSON"]),
+    libraryRunOnce("JRManifest", ["JRSupervision", "JRSettings", "JRBase", "JRJSON"]),
+    libraryRunOnce("JRChaos", ["JRSupervision", "JRBase", "JRJSON"]),
     libraryRunOnce("JRCommandLine", ["JRSettings", "JRBase", "JRJSON"]),
 ]
 
@@ -57,7 +61,9 @@ let shells: [Target] = [
     library(
         "JobReactor", ["JRCore", "JRWire", "JRJSON", "JRSettings", "JRStorage", "JRReactor", "JRSystem", "JRBase"]),
     library("JobReactorTesting", ["JobReactor", "JRCore"]),
-    library("JRSupervisor", ["JRSupervision", "JRJSON", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
+    library(
+        "JRSupervisor",
+        ["JRSupervision", "JRManifest", "JRChaos", "JRJSON", "JRWire", "JRReactor", "JRSystem", "JRBase"]),
 ]
 
 let programs: [Target] = [
@@ -82,8 +88,11 @@ let programs: [Target] = [
         linker: runtimeInside),
     program(
         "jr-supervisor",
-        ["JRSupervisor", "JRSupervision", "JRCommandLine", "JRJSON", "JRReactor", "JRSystem", "JRBase"],
-        linker: runtimeInside),
+        [
+            "JRSupervisor", "JRSupervision", "JRManifest", "JRChaos", "JRCommandLine", "JRJSON", "JRReactor",
+            "JRSystem", "JRBase",
+        ],
+        settings: runOnce, linker: runtimeInside),
     // In C, and linked with no library that has to be loaded: it comes before every foreign program, and the supervisor
     // waits for it.
     .executableTarget(
@@ -98,7 +107,9 @@ let testTargets: [Target] = [
     tests("JRCoreTests", ["JRCore", "JRWire", "JRSettings", "JRBase"]),
     tests("JRJournalTests", ["JRJournal", "JRBase"]),
     tests("JRSettingsTests", ["JRSettings", "JRBase"]),
-    tests("JRSupervisionTests", ["JRSupervision", "JRSettings", "JRJSON", "JRBase"]),
+    tests("JRSupervisionTests", ["TestSupport", "JRManifest", "JRSupervision", "JRSettings", "JRJSON", "JRBase"]),
+    tests("JRManifestTests", ["TestSupport", "JRManifest", "JRSupervision", "JRSettings", "JRJSON", "JRBase"]),
+    tests("JRChaosTests", ["JRChaos", "JRSupervision", "JRJSON", "JRBase"]),
     tests("JRCommandLineTests", ["JRCommandLine", "JRSettings", "JRJSON", "JRBase"]),
     tests("JRSystemTests", ["TestSupport", "JRSystem", "JRBase"]),
     tests("JRReactorTests", ["TestSupport", "JRReactor", "JRSystem", "JRBase"]),
@@ -111,7 +122,10 @@ let testTargets: [Target] = [
     tests("JobReactorTestingTests", ["JobReactorTesting", "JobReactor"]),
     tests(
         "JRSupervisorTests",
-        ["TestSupport", "JRSupervisor", "JRSupervision", "JRJSON", "JRReactor", "JRSystem", "JRBase"]),
+        [
+            "TestSupport", "JRSupervisor", "JRSupervision", "JRManifest", "JRChaos", "JRJSON", "JRReactor", "JRSystem",
+            "JRBase",
+        ]),
     tests(
         "AllocationTests",
         [

@@ -63,8 +63,12 @@ public struct Plan: Sendable, Equatable {
         "JR_STORAGE", "JR_JOBS", "JR_CREDIT", "JR_LISTEN", "JR_CACHE", "JR_DRAIN", "JR_INSECURE",
     ]
 
-    /// Whether the supervisor sets this variable for entries of this kind.
-    static func sets(_ variable: String, for kind: Entry.Kind) -> Bool {
+    /// Whether the supervisor sets a variable itself, so that a manifest cannot.
+    ///
+    /// - Parameters:
+    ///   - variable: Its name.
+    ///   - kind: That of the entries for which it would be set.
+    public static func sets(_ variable: String, for kind: Entry.Kind) -> Bool {
         if ownVariables.contains(variable) { return true }
         // A node may listen as well: only it says where.
         if case .node = kind, variable == "JR_LISTEN" || variable == "JR_INSECURE" { return false }
@@ -100,7 +104,13 @@ public struct Plan: Sendable, Equatable {
         return found
     }
 
-    static func instance(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> Instance {
+    /// An instance by itself, before it is known what it waits for.
+    ///
+    /// - Parameters:
+    ///   - entry: What it is an instance of.
+    ///   - index: Which one, from 1.
+    ///   - surroundings: What must be known of the machine.
+    public static func instance(_ entry: Entry, _ index: Int, _ surroundings: Surroundings) -> Instance {
         let name = index == 1 ? entry.firstName : "\(entry.name).\(index)"
         var rank = 2
         var storage: String?
@@ -132,7 +142,7 @@ public struct Plan: Sendable, Equatable {
         case .shell(let line):
             return ["/bin/sh", "-c", line]
         case .words(var words):
-            if let port = entry.port(of: index) { words = words.map { Procfile.substitute(port: port, in: $0) } }
+            if let port = entry.port(of: index) { words = words.map { PortText.substitute(port, in: $0) } }
             guard let program = words.first else { return words }
             if program == "jr-node" || program == "jr-distributor" {
                 words[0] = surroundings.programDirectory + "/" + program
@@ -284,6 +294,38 @@ public struct Plan: Sendable, Equatable {
 extension Entry {
     /// The `PORT` of an instance, as readers of a Procfile give it out.
     func port(of index: Int) -> Int? { basePort.map { $0 + index - 1 } }
+}
+
+/// Command lines of a Procfile.
+public enum PortText {
+    /// `$PORT` and `${PORT}` replaced, and nothing else: `$PORTS` is another variable.
+    ///
+    /// - Parameters:
+    ///   - port: What they stand for.
+    ///   - text: A command line, or a word of one.
+    public static func substitute(_ port: Int, in text: String) -> String {
+        var result = ""
+        var rest = text[...]
+        while let dollar = rest.firstIndex(of: "$") {
+            result += rest[..<dollar]
+            rest = rest[dollar...]
+            if rest.hasPrefix("${PORT}") {
+                result += String(port)
+                rest = rest.dropFirst(7)
+            } else if rest.hasPrefix("$PORT"), !(rest.dropFirst(5).first.map(isVariableCharacter) ?? false) {
+                result += String(port)
+                rest = rest.dropFirst(5)
+            } else {
+                result += "$"
+                rest = rest.dropFirst()
+            }
+        }
+        return result + rest
+    }
+
+    private static func isVariableCharacter(_ character: Character) -> Bool {
+        character == "_" || character.isASCII && (character.isLetter || character.isNumber)
+    }
 }
 
 /// Paths as text.

@@ -126,7 +126,9 @@ public struct Policy: Sendable, Equatable {
     public init() {}
 
     /// `0027`
-    static func octal(_ umask: Int) -> String {
+    ///
+    /// - Parameter umask: The permissions that are not given.
+    public static func octal(_ umask: Int) -> String {
         let digits = String(umask, radix: 8)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }

@@ -39,7 +39,7 @@ public struct Signal: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Those with which a program can sensibly be told to end.
-    static let endings = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "ABRT", "KILL"].compactMap { Signal($0) }
+    public static let endings = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "ABRT", "KILL"].compactMap { Signal($0) }
 
     /// What a process that ends by it most likely did, where that is not plain from the name.
     public var meaning: String? {

@@ -15,3 +15,19 @@ public enum Words {
         "\(grouped(number)) \(noun)\(number == 1 ? "" : noun.hasSuffix("s") ? "es" : "s")"
     }
 }
+
+extension String {
+    /// Without characters that act on a terminal.
+    public var harmless: String {
+        // Most texts are plain, and asking for the category of each character takes long.
+        if utf8.allSatisfy({ 0x20...0x7E ~= $0 }) { return self }
+        var text = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: text.append("\u{FFFD}")
+            default: text.append(scalar)
+            }
+        }
+        return String(text)
+    }
+}

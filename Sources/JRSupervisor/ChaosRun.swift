@@ -1,4 +1,5 @@
 public import JRBase
+public import JRChaos
 import JRJSON
 public import JRReactor
 public import JRSupervision

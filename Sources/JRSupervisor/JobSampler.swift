@@ -1,4 +1,5 @@
 import JRBase
+import JRChaos
 import JRReactor
 import JRSupervision
 import JRSystem

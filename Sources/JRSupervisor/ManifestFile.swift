@@ -1,5 +1,6 @@
 import JRBase
 import JRJSON
+import JRManifest
 public import JRSupervision
 import JRSystem
 

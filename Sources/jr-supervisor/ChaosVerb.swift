@@ -1,4 +1,5 @@
 import JRBase
+import JRChaos
 import JRCommandLine
 import JRJSON
 import JRReactor

@@ -1,5 +1,6 @@
 import JRBase
 import JRCommandLine
+import JRManifest
 import JRSupervision
 import JRSupervisor
 import JRSystem

@@ -1,5 +1,6 @@
 import JRBase
 import JRSupervision
+import TestSupport
 import Testing
 
 /// A machine with a clock of its own, told what happens and asked what it did.

@@ -1,3 +1,4 @@
+import JRManifest
 import JRSupervision
 import Testing
 

@@ -1,4 +1,5 @@
 import JRBase
+import JRManifest
 import JRSupervision
 import Testing
 

@@ -1,5 +1,6 @@
 import Glibc
 import JRBase
+import JRManifest
 import JRReactor
 import JRSupervision
 import JRSystem

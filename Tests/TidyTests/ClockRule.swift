@@ -2,7 +2,7 @@ extension Rules {
     /// Where the supervisor's code reads or carries the date, and what for. Whatever it decides goes by the forward
     /// clock: the date may be set to anything at any moment.
     static let datesOfSupervision: [String: String] = [
-        "Sources/JRSupervision/Chaos/ChaosLedger.swift": "jobs for later have a date, and are held against it",
+        "Sources/JRChaos/ChaosLedger.swift": "jobs for later have a date, and are held against it",
         "Sources/JRSupervision/EventRecord.swift": "the time of an event, for people",
         "Sources/JRSupervision/ReportText.swift": "the times of a report, for people",
         "Sources/JRSupervisor/Console.swift": "the time before a line",
@@ -15,7 +15,7 @@ extension Rules {
 
     /// A machine that took the date for a decision would change its mind when somebody sets the clock.
     static func dates(_ file: SourceFile) -> [Breach] {
-        let targets = ["JRSupervision", "JRSupervisor", "jr-supervisor"]
+        let targets = ["JRSupervision", "JRManifest", "JRChaos", "JRSupervisor", "jr-supervisor"]
         guard file.isInSources, targets.contains(file.target), datesOfSupervision[file.path] == nil else { return [] }
         return datesIn(file).map {
             file.breach(

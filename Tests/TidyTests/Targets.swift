@@ -4,7 +4,8 @@ import Foundation
 enum Targets {
     /// These decide and never act: they depend on each other only.
     static let pure: Set<String> = [
-        "JRBase", "JRJSON", "JRWire", "JRCore", "JRJournal", "JRSettings", "JRSupervision", "JRCommandLine",
+        "JRBase", "JRJSON", "JRWire", "JRCore", "JRJournal", "JRSettings", "JRSupervision", "JRManifest",
+        "JRChaos", "JRCommandLine",
     ]
     static let programs: Set<String> = ["jr", "jr-node", "jr-distributor", "jr-supervisor"]
 

@@ -1,4 +1,5 @@
 import JRBase
+import JRManifest
 import JRSupervision
 
 /// A process with what it leaves behind, as the model's machine has it: what signals do to it, and what it may do next

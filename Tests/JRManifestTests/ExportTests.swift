@@ -1,6 +1,8 @@
 import JRBase
 import JRJSON
+import JRManifest
 import JRSupervision
+import TestSupport
 import Testing
 
 @Suite("A cluster for another engine")

@@ -1,4 +1,5 @@
 public import JRBase
+import JRSupervision
 
 /// What the distributors of a cluster say about its jobs at one moment.
 public struct JobSample: Sendable, Equatable {

@@ -1,6 +1,7 @@
 import JRBase
 import JRJSON
 import JRSettings
+import JRSupervision
 
 extension ObjectReader {
     /// The settings that an entry of this kind has under their own keys. One that is no key here is unknown, with a

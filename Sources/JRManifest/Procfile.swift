@@ -1,5 +1,6 @@
 import JRBase
 import JRJSON
+import JRSupervision
 
 /// Reads a Procfile: `NAME: COMMAND` a line, blank lines and `#` comments. Any other line is a problem.
 ///
@@ -75,7 +76,7 @@ public enum Procfile {
         entry.basePort = port
         takeVariables(&entry)
         if case .words(let words) = entry.command {
-            let substituted = words.map { substitute(port: port, in: $0) }
+            let substituted = words.map { PortText.substitute(port, in: $0) }
             switch words.first.map(baseName) {
             case "jr-distributor":
                 let text = option("--listen", in: substituted) ?? "127.0.0.1:\(port)"
@@ -182,7 +183,7 @@ public enum Procfile {
     /// Without characters that mean something to a shell, the words are executed as they are: one process less, and
     /// signals reach the program itself.
     static func command(_ line: String) -> Entry.Command {
-        let plain = substitute(port: 0, in: line)
+        let plain = PortText.substitute(0, in: line)
         let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
         let first = words.first ?? ""
         let isAssignment = first.contains("=")
@@ -208,31 +209,6 @@ public enum Procfile {
         "cd", "exec", "exit", "export", "set", "unset", "source", ".", ":", "eval", "trap", "umask", "ulimit", "if",
         "for", "while", "until", "case",
     ]
-
-    /// `$PORT` and `${PORT}` replaced, and nothing else: `$PORTS` is another variable.
-    static func substitute(port: Int, in text: String) -> String {
-        var result = ""
-        var rest = text[...]
-        while let dollar = rest.firstIndex(of: "$") {
-            result += rest[..<dollar]
-            rest = rest[dollar...]
-            if rest.hasPrefix("${PORT}") {
-                result += String(port)
-                rest = rest.dropFirst(7)
-            } else if rest.hasPrefix("$PORT"), !(rest.dropFirst(5).first.map(isVariableCharacter) ?? false) {
-                result += String(port)
-                rest = rest.dropFirst(5)
-            } else {
-                result += "$"
-                rest = rest.dropFirst()
-            }
-        }
-        return result + rest
-    }
-
-    private static func isVariableCharacter(_ character: Character) -> Bool {
-        character == "_" || character.isASCII && (character.isLetter || character.isNumber)
-    }
 
     private static func option(_ name: String, in words: [String]) -> String? {
         for (index, word) in words.enumerated() {

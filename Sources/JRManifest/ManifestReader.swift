@@ -1,6 +1,7 @@
 import JRBase
 import JRJSON
 import JRSettings
+import JRSupervision
 
 /// Reads `cluster.json` strictly: whatever is not understood is a problem, and all problems are found at once.
 public enum ManifestReader {

@@ -1,4 +1,5 @@
 import JRBase
+import JRSupervision
 
 /// Units of systemd: one for each entry, a template where there are several of it, and a target for all.
 extension ClusterExport {

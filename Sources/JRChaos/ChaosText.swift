@@ -1,5 +1,6 @@
 public import JRBase
 public import JRJSON
+import JRSupervision
 
 /// Something that happened in a run of `chaos`.
 public struct ChaosLine: Sendable, Equatable {

@@ -1,4 +1,5 @@
 public import JRJSON
+public import JRSupervision
 
 /// Something wrong in a manifest or Procfile, told so that it can be mended.
 public struct ManifestProblem: Error, Sendable, Equatable {

@@ -1,4 +1,5 @@
 public import JRBase
+public import JRSupervision
 
 /// What `chaos` is to do to the instances of a cluster, as it is written on a command line.
 public struct ChaosDrill: Sendable, Equatable {

@@ -1,10 +1,10 @@
 import Glibc
 
 /// Files beside the tests, each with the text that reading it must give.
-enum Corpus {
+public enum Corpus {
     static let directory = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Fixtures/"
 
-    static func names(in folder: String, ending: String) -> [String] {
+    public static func names(in folder: String, ending: String) -> [String] {
         guard let stream = opendir(directory + folder) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []
@@ -18,7 +18,7 @@ enum Corpus {
         return names.sorted()
     }
 
-    static func bytes(_ path: String) -> [UInt8]? {
+    public static func bytes(_ path: String) -> [UInt8]? {
         guard let file = fopen(directory + path, "r") else { return nil }
         defer { fclose(file) }
         var bytes: [UInt8] = []
@@ -31,7 +31,7 @@ enum Corpus {
     }
 
     /// The text that is expected, or, with `JR_RECORD` set, what was found, written down to be read before it is kept.
-    static func expected(_ path: String, found: String) -> String? {
+    public static func expected(_ path: String, found: String) -> String? {
         if getenv("JR_RECORD") != nil, let file = fopen(directory + path, "w") {
             fputs(found + "\n", file)
             fclose(file)

@@ -1,5 +1,6 @@
 import JRBase
 import JRJSON
+import JRSupervision
 
 /// Reads the members of one object strictly: every key is asked for by name, what was not asked for is unknown, and
 /// every problem is kept instead of ending the reading.
@@ -214,21 +215,5 @@ extension LocatedJSON {
         case .null: 4
         case .array, .object: 1
         }
-    }
-}
-
-extension String {
-    /// Without characters that act on a terminal.
-    var harmless: String {
-        // Most texts are plain, and asking for the category of each character takes long.
-        if utf8.allSatisfy({ 0x20...0x7E ~= $0 }) { return self }
-        var text = String.UnicodeScalarView()
-        for scalar in unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: text.append("\u{FFFD}")
-            default: text.append(scalar)
-            }
-        }
-        return String(text)
     }
 }

@@ -1,4 +1,5 @@
 import JRBase
+public import JRSupervision
 
 /// A cluster written down for another engine: files, and what that engine cannot do.
 public struct ClusterExport: Sendable, Equatable {

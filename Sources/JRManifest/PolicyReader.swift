@@ -1,5 +1,6 @@
 import JRBase
 import JRJSON
+import JRSupervision
 
 extension ObjectReader {
     /// Lays what is said here over `base`: the same keys in `defaults` and in each entry.

@@ -1,4 +1,5 @@
 public import JRBase
+public import JRSupervision
 
 /// A run of `chaos`: drills at their times, pauses that are always undone, and how the instances came back.
 ///

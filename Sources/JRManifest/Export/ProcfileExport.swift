@@ -1,5 +1,6 @@
 import JRBase
 import JRSettings
+import JRSupervision
 
 /// A Procfile: a line for each instance, which says all that other readers of Procfiles would not say to it.
 extension ClusterExport {

@@ -1,6 +1,7 @@
 import JRBase
 import JRJSON
 import JRSettings
+import JRSupervision
 
 /// Objects of Kubernetes: a file for each entry, in the order in which they are to be made.
 ///

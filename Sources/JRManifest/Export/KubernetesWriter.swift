@@ -1,6 +1,7 @@
 import JRBase
 import JRJSON
 import JRSettings
+import JRSupervision
 
 /// Writes the objects of one entry.
 struct KubernetesWriter {

@@ -1,3 +1,5 @@
+public import JRSupervision
+
 extension Manifest {
     /// The same cluster so that any number of them run on one machine at once: distributors on free ports, all that is
     /// kept in the runtime directory, logs where they are wanted.

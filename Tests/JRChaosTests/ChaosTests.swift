@@ -1,4 +1,5 @@
 import JRBase
+import JRChaos
 import JRJSON
 import JRSupervision
 import Testing
