@@ -105,7 +105,8 @@ public struct JobSample: Sendable, Equatable {
 ///
 /// A count of what was done dies with the process that has it, so it is kept from the last sample before each death.
 /// What must still be true of a cluster whatever died in it decides:
-/// - what a distributor has taken, it has handed over, holds, or was cancelled;
+/// - what a distributor has taken, it has handed over, holds, or was cancelled; what waits in it when it dies is no loss:
+///   no application has a receipt for it, and a node may have stored it between the last sample and the death;
 /// - a job that is for a later time is somewhere until then;
 /// - what has failed was not failed before;
 /// - a node that keeps its jobs in memory loses them with its process.
@@ -216,8 +217,6 @@ public struct ChaosLedger: Sendable {
         public var failed: Int
         /// Nowhere any more.
         public var lost: Int
-        /// Those of them that their application can still enqueue again.
-        public var mayReturn: Int
         /// Stored by a second node as well.
         public var maybeDuplicate: Int
         /// How often the distributors were asked.
@@ -226,6 +225,8 @@ public struct ChaosLedger: Sendable {
         public var problems: [String]
         /// What could not be looked at.
         public var gaps: [String]
+        /// What nothing follows from.
+        public var remarks: [String]
     }
 
     /// Takes the last sample and judges.
@@ -235,7 +236,7 @@ public struct ChaosLedger: Sendable {
         take(sample)
         var problems: [String] = []
         var missing = 0
-        var mayReturn = 0
+        var remarks: [String] = []
         for (name, counts) in sample.distributors.sorted(by: { $0.key < $1.key }) {
             let base = bases[name] ?? JobSample.Distributor()
             let vanished = counts.missing(since: base)
@@ -246,10 +247,9 @@ public struct ChaosLedger: Sendable {
             add(counts, since: base)
             let gone = waitedInVain(name, enqueued: counts.enqueued - base.enqueued, sample)
             if gone > 0 {
-                problems.append(
-                    "\(Words.count(gone, "job")) waited in \(name) when it died, and nobody has enqueued them again")
-                missing += gone
-                mayReturn += gone
+                remarks.append(
+                    "\(Words.count(gone, "job")) waited in \(name) when it died, and nobody has enqueued them again: "
+                        + "nodes stored them in its last moment, or their application is gone and had no receipt")
             }
         }
         let vanished = isWhole ? later.filter { $0.value > sample.time && sample.jobs[$0.key] == nil } : [:]
@@ -270,8 +270,8 @@ public struct ChaosLedger: Sendable {
             sample.distributors.values.reduce(0) { $0 + $1.held } + sample.nodes.values.reduce(0) { $0 + $1.active }
         return Findings(
             enqueued: totals.enqueued, stored: totals.stored, left: left, failed: failed, lost: lost,
-            mayReturn: mayReturn,
-            maybeDuplicate: totals.maybeDuplicate, samples: samples, problems: problems, gaps: gaps(sample))
+            maybeDuplicate: totals.maybeDuplicate, samples: samples, problems: problems, gaps: gaps(sample),
+            remarks: remarks)
     }
 
     /// At least so many that waited when a distributor died were never enqueued again: whatever was enqueued in later

@@ -109,7 +109,7 @@ public struct ChaosReport: Sendable, Equatable {
         } else {
             lines.append("no-lost-jobs: does not hold: \(findings.lost) lost, \(findings.failed) failed; \(counts)")
         }
-        return lines + (findings.problems + findings.gaps).map { "  " + $0 }
+        return lines + (findings.problems + findings.gaps + findings.remarks).map { "  " + $0 }
     }
 
     /// The same as an object.
@@ -128,7 +128,7 @@ public struct ChaosReport: Sendable, Equatable {
                 "left": .int(Int64(findings.left)), "lost": .int(Int64(findings.lost)),
                 "failed": .int(Int64(findings.failed)), "maybeDuplicate": .int(Int64(findings.maybeDuplicate)),
                 "samples": .int(Int64(findings.samples)), "problems": strings(findings.problems),
-                "gaps": strings(findings.gaps),
+                "gaps": strings(findings.gaps), "remarks": strings(findings.remarks),
             ]
         }
         return [
