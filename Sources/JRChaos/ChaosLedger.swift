@@ -105,8 +105,8 @@ public struct JobSample: Sendable, Equatable {
 ///
 /// A count of what was done dies with the process that has it, so it is kept from the last sample before each death.
 /// What must still be true of a cluster whatever died in it decides:
-/// - what a distributor has taken, it has handed over, holds, or was cancelled; what waits in it when it dies is no loss:
-///   no application has a receipt for it, and a node may have stored it between the last sample and the death;
+/// - what a distributor has taken, it has handed over, holds, or was cancelled; what waits in it when it dies is no
+///   loss: no application has a receipt for it, and a node may have stored it between the last sample and the death;
 /// - a job that is for a later time is somewhere until then;
 /// - what has failed was not failed before;
 /// - a node that keeps its jobs in memory loses them with its process.
