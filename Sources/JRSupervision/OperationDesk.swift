@@ -94,17 +94,15 @@ public struct OperationDesk<Asker> {
     public mutating func settle(_ cluster: ClusterMachine) -> [(operation: Operation, outcome: Outcome)] {
         var settled: [(Operation, Outcome)] = []
         for operation in open {
-            guard
-                let outcome = Self.outcome(
-                    operation.goal, operation.positions.map { ($0, cluster.members[$0].machine) })
-            else { continue }
+            guard let outcome = Self.outcome(operation.goal, operation.positions, cluster) else { continue }
             settled.append((operation, outcome))
             _ = end(operation.id)
         }
         return settled
     }
 
-    private static func outcome(_ goal: Goal, _ machines: [(position: Int, machine: InstanceMachine)]) -> Outcome? {
+    private static func outcome(_ goal: Goal, _ positions: [Int], _ cluster: ClusterMachine) -> Outcome? {
+        let machines = positions.map { (position: $0, machine: cluster.members[$0].machine) }
         switch goal {
         case .down, .rolled, .scaled, .reloaded:
             return nil
@@ -115,7 +113,7 @@ public struct OperationDesk<Asker> {
             if !lost.isEmpty { return .lost(lost.map(\.position)) }
             return machines.allSatisfy { $0.machine.drainedHoldings != nil } ? .succeeded : nil
         case .ready:
-            let lost = machines.filter(\.machine.isLost)
+            let lost = machines.filter { $0.machine.isLost || cluster.obstacle($0.position) != nil }
             if !lost.isEmpty { return .lost(lost.map(\.position)) }
             return machines.allSatisfy(\.machine.state.allowsDependents) ? .succeeded : nil
         }

@@ -191,8 +191,8 @@ extension Supervisor {
             case .succeeded: operation.asker.succeed(words(forEndOf: operation))
             case .lost(let positions):
                 let causes = positions.map { position in
-                    let machine = cluster.members[position].machine
-                    return "\(plan.instances[position].name) is \(machine.state.rawValue): \(machine.cause)"
+                    let state = cluster.members[position].machine.state
+                    return "\(plan.instances[position].name) is \(state.rawValue): \(cause(position))"
                 }
                 operation.asker.fail(SupervisorError.unavailable, causes.joined(separator: "\n"))
             }

@@ -66,6 +66,19 @@ struct OperationDeskTests {
             #expect(outcome(.down, goal, [0]) == nil)
         }
     }
+
+    @Test("a start is lost while what the instance comes after is stopped, and goes on while that is started as well")
+    func afterStopped() {
+        for (state, lost) in [(InstanceState.stopped, true), (.starting, false), (.failed, true)] {
+            let cluster = ClusterMachine(members: [
+                ClusterMachine.Member(machine: Bench.inState(state).machine, after: [], rank: 0),
+                ClusterMachine.Member(machine: Bench.inState(.waiting).machine, after: [0], rank: 1),
+            ])
+            var desk = OperationDesk<String>()
+            _ = desk.begin(.start, .ready, [1], "a")
+            #expect(desk.settle(cluster).first?.outcome == (lost ? .lost([1]) : nil))
+        }
+    }
 }
 
 @Suite("A reload in its steps")
