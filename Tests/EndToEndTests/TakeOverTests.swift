@@ -143,8 +143,11 @@ struct TakeOverTests {
         let (one, two) = (try stage.node("one", "worker_1"), try stage.node("two", "worker_2"))
         try await stage.ping("one")
         try await stage.ping("two")
-        for number in 0..<1_000 { try stage.enqueue(number, after: number < 600 ? nil : .milliseconds(1_500)) }
-        #expect(stage.waitUntil { $0.stored.values.reduce(0, +) == 1_000 })
+        for number in 0..<1_000 {
+            try stage.enqueue(number, after: number < 600 ? nil : .milliseconds(1_500))
+            // A node that is preferred and has as many on the way as it takes is not waited for.
+            if number % 50 == 49 { #expect(stage.waitUntil { $0.stored.values.reduce(0, +) == number + 1 }) }
+        }
         #expect(stage.heard.update { $0.stored } == ["worker_1": 1_000], "\(one.said)")
         try stage.waitForBodies(8)
         one.kill()
