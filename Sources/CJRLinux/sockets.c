@@ -225,7 +225,7 @@ int jr_epoll_wait(int epoll, struct jr_poll_event *events, int capacity, int64_t
     return count;
 }
 
-int jr_notify(const char *path, const void *bytes, size_t count) {
+int jr_notify(const char *path, const void *bytes, size_t count, int flags) {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     size_t length = strlen(path);
     if (length < 2) return -EINVAL;
@@ -236,8 +236,58 @@ int jr_notify(const char *path, const void *bytes, size_t count) {
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1));
-    ssize_t sent = sendto(fd, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)&un, size);
+    int how = MSG_NOSIGNAL | (flags & JR_NOTIFY_AT_ONCE ? MSG_DONTWAIT : 0);
+    ssize_t sent = sendto(fd, bytes, count, how, (const struct sockaddr *)&un, size);
     int result = sent < 0 ? -errno : 0;
     close(fd);
     return result;
+}
+
+int jr_notice_socket(const struct jr_address *address) {
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    int result = switch_on(fd, SOL_SOCKET, SO_PASSCRED);
+    if (result == 0 && address) {
+        result = jr_bind_private(fd, address);
+    } else if (result == 0) {
+        sa_family_t family = AF_UNIX;
+        if (bind(fd, (const void *)&family, sizeof family) < 0) result = -errno;
+    }
+    if (result == 0) return fd;
+    close(fd);
+    return result;
+}
+
+int jr_abstract_name(int fd, char *name, size_t capacity) {
+    struct sockaddr_un un;
+    socklen_t length = sizeof un;
+    if (getsockname(fd, (void *)&un, &length) < 0) return -errno;
+    size_t start = offsetof(struct sockaddr_un, sun_path) + 1;
+    if (length <= start || un.sun_path[0] != 0) return -EINVAL;
+    if (length - start >= capacity) return -ENAMETOOLONG;
+    memcpy(name, un.sun_path + 1, length - start);
+    name[length - start] = 0;
+    return 0;
+}
+
+long jr_receive_notice(int fd, void *bytes, size_t capacity, struct jr_credentials *sender, int *is_cut) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr alignment;
+    } control;
+    struct iovec place = {.iov_base = bytes, .iov_len = capacity};
+    // There is room for the sender only: the kernel closes descriptors that find none.
+    struct msghdr message = {
+        .msg_iov = &place, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    ssize_t count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (count < 0) return -errno;
+    *is_cut = (message.msg_flags & MSG_TRUNC) != 0;
+    *sender = (struct jr_credentials){.pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+        struct ucred peer;
+        memcpy(&peer, CMSG_DATA(header), sizeof peer);
+        *sender = (struct jr_credentials){.pid = peer.pid, .uid = peer.uid, .gid = peer.gid};
+    }
+    return count;
 }

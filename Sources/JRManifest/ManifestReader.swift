@@ -99,7 +99,9 @@ private struct ManifestDraft {
         if kind != .program {
             reader.hints["user"] =
                 "only programs have it: a node's jobs and storage are for the user that jr-supervisor runs as"
+            reader.hints["notify"] = "only programs have it: a \(entry.word) says that it is ready in its own way"
         }
+        if kind == .program { entry.notifies = reader.bool("notify") ?? false }
         entry.settings = reader.settings(of: kind)
         entry.environment = environment(of: entry, &reader)
         if let directory = reader.string("workingDirectory") { entry.workingDirectory = directory }
@@ -248,7 +250,7 @@ private struct ManifestDraft {
             let name = "\(reader.name("env")).\(member.key.harmless)"
             if !EnvironmentVariable.isName(member.key) {
                 reader.complain("\(name) is no name of a variable: letters, digits and \"_\"", atKeyOf: member)
-            } else if Plan.sets(member.key, for: entry.kind) {
+            } else if Plan.sets(member.key, for: entry.kind) || (entry.notifies && member.key == "NOTIFY_SOCKET") {
                 reader.complain("\(name) is set by the supervisor itself; remove it", atKeyOf: member)
             } else if let text = member.value.string, !text.utf8.contains(0) {
                 guard reader.checkVariable(member, text, entry.settings) else { continue }

@@ -7,7 +7,14 @@ extension ObjectReader {
     mutating func policy(over base: Policy) -> Policy {
         var policy = base
         if let restart = word("restart", Policy.Restart.self) { policy.restart = restart }
-        if let ready = duration("ready", "10ms", "1h") { policy.ready = ready }
+        if value("ready")?.string == "notify" {
+            complain(
+                "\(name("ready")) is how long a start may take; a program that says so over NOTIFY_SOCKET has"
+                    + " \"notify\": true", atKey: "ready")
+            _ = take("ready")
+        } else if let ready = duration("ready", "10ms", "1h") {
+            policy.ready = ready
+        }
         object("backoff") { reader in
             if let first = reader.duration("first", "0ms", "1h") { policy.backoff.first = first }
             if let then = reader.duration("then", "10ms", "1h") { policy.backoff.then = then }

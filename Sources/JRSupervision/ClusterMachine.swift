@@ -207,6 +207,7 @@ public struct ClusterMachine: Sendable {
             members[position].after = plan.instances[position].after
             members[position].rank = plan.instances[position].rank
             members[position].machine.policy = plan.instances[position].entry.policy
+            members[position].machine.reportsReady = plan.instances[position].saysReady
             note(position, at: nil)
         }
         retired = plan.retired

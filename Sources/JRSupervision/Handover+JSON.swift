@@ -50,6 +50,12 @@ extension Handover.Instance {
             "jobsAtDeath": .array(jobsAtDeath.map { .string($0) }), "recovered": optional(recovered, JSON.string),
             "outLines": number(outLines), "errLines": number(errLines), "outputs": .array(outputs.map(\.json)),
             "ready": optional(ready) { ["descriptor": number($0.descriptor), "held": bytes($0.held)] },
+            "notices": optional(notices) {
+                [
+                    "descriptor": number($0.descriptor), "address": .string($0.address), "userID": number($0.userID),
+                ]
+            },
+            "said": optional(said, JSON.string),
             "lifeline": optional(lifeline, number), "launch": optional(launch, \.json),
             "proven": optional(proven, \.json), "fallback": optional(fallback, \.json),
         ]
@@ -76,6 +82,13 @@ extension Handover.Instance {
             self.ready = Handover.Ready(
                 descriptor: try ready.need("descriptor"), held: try ready.needBytes("held"))
         }
+        // A supervisor from before it could be has none.
+        if let notices = json["notices"], !notices.isNull {
+            self.notices = Handover.Notices(
+                descriptor: try notices.need("descriptor"), address: try notices.need("address"),
+                userID: try notices.need("userID"))
+        }
+        said = json["said"]?.string
         lifeline = try json.find("lifeline")
         launch = Handover.Kept(json["launch"])
         proven = Handover.Kept(json["proven"])

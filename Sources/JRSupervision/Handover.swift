@@ -37,6 +37,21 @@ public struct Handover: Sendable, Equatable {
         }
     }
 
+    /// Where a program says over `NOTIFY_SOCKET` what it does.
+    public struct Notices: Sendable, Equatable {
+        public var descriptor: Int32
+        /// As the program knows it.
+        public var address: String
+        /// Whose process it is.
+        public var userID: UInt32
+
+        public init(descriptor: Int32, address: String, userID: UInt32) {
+            self.descriptor = descriptor
+            self.address = address
+            self.userID = userID
+        }
+    }
+
     /// What a process was started from and could be started from again.
     public struct Kept: Sendable, Equatable {
         /// The kept executable; nil for a command of the system.
@@ -68,6 +83,9 @@ public struct Handover: Sendable, Equatable {
         public var errLines = 0
         public var outputs: [Output] = []
         public var ready: Ready?
+        public var notices: Notices?
+        /// What its process says that it is doing.
+        public var said: String?
         public var lifeline: Int32?
         public var launch: Kept?
         public var proven: Kept?
@@ -80,7 +98,7 @@ public struct Handover: Sendable, Equatable {
         }
 
         var descriptors: [Int32] {
-            outputs.map(\.descriptor) + [ready?.descriptor, lifeline].compactMap { $0 }
+            outputs.map(\.descriptor) + [ready?.descriptor, notices?.descriptor, lifeline].compactMap { $0 }
         }
     }
 

@@ -10,7 +10,7 @@ public struct InstanceMachine: Sendable {
     /// Whether it has a life line whose end makes it finish its work; a program that has none gets the signal at once.
     public let drains: Bool
     /// Whether it says by itself that it is ready; one that cannot is ready when it is spawned.
-    public let reportsReady: Bool
+    public internal(set) var reportsReady: Bool
 
     public internal(set) var state = InstanceState.stopped
     public internal(set) var incarnation: Int
@@ -86,7 +86,7 @@ public struct InstanceMachine: Sendable {
         case .drainRequested(let kind): drainRequested(kind, &actions)
         case .resumeRequested: resumeRequested(&actions)
         case .dependenciesReady: dependenciesReady(&actions)
-        case .spawned(let pid): spawned(pid, at: now, &actions)
+        case .spawned(let pid, let saysReady): spawned(pid, saysReady ?? reportsReady, at: now, &actions)
         case .spawnFailed(let reason, let permanent):
             spawnFailed(.notStarted(reason, permanent: permanent), at: now, &actions)
         case .startBlocked(let holder): startBlocked(by: holder, at: now, &actions)
@@ -192,12 +192,14 @@ public struct InstanceMachine: Sendable {
         actions.append(.spawn(incarnation: incarnation))
     }
 
-    private mutating func spawned(_ pid: Int32, at now: Instant, _ actions: inout [InstanceAction]) {
+    private mutating func spawned(
+        _ pid: Int32, _ saysReady: Bool, at now: Instant, _ actions: inout [InstanceAction]
+    ) {
         switch state {
         case .starting, .blocked:
             self.pid = pid
             startedAt = now
-            if reportsReady {
+            if saysReady {
                 if state == .blocked { enter(.starting, "what blocked it is gone", &actions) }
                 arm(after: policy.ready, at: now, &actions)
             } else {
@@ -243,6 +245,8 @@ public struct InstanceMachine: Sendable {
             case .degraded(let reason):
                 disarm(&actions)
                 if state != .degraded || cause != reason { enter(.degraded, reason, &actions) }
+            case .stopping:
+                saidThatItStops(at: now, &actions)
             case .drained:
                 break
             }
@@ -383,6 +387,7 @@ public struct InstanceMachine: Sendable {
     private mutating func ended(_ exit: Exit, at now: Instant, _ actions: inout [InstanceAction]) {
         disarm(&actions)
         let wasReady = life.readyAt != nil
+        let isEarly = pid != nil && !wasReady && exit.isSuccess
         let age = pid == nil ? nil : startedAt.map { now - $0 }
         lastExit = exit
         lastExitWords = exit.words(sent: life.sent, asked: life.asked)
@@ -398,8 +403,9 @@ public struct InstanceMachine: Sendable {
             return
         }
         let neverReady = life.stopsFor == .readyTimeout
-        let full = neverReady ? "not ready within \(Durations.format(policy.ready)): \(words)" : words
-        switch verdict(on: exit, neverReady: neverReady) {
+        let early = isEarly ? ", before it said that it was ready" : ""
+        let full = neverReady ? "not ready within \(Durations.format(policy.ready)): \(words)" : words + early
+        switch verdict(on: exit, neverReady: neverReady, isEarly: isEarly) {
         case .finish:
             enter(.finished, full, &actions)
         case .fail(let why):
@@ -411,7 +417,8 @@ public struct InstanceMachine: Sendable {
 
     private enum Verdict { case finish, fail(String), restart }
 
-    private func verdict(on exit: Exit, neverReady: Bool) -> Verdict {
+    /// - Parameter isEarly: Whether it ended well, but before it was ready: whoever waits for it has nothing of that.
+    private func verdict(on exit: Exit, neverReady: Bool, isEarly: Bool) -> Verdict {
         if neverReady { return policy.restart == .never ? .fail("") : .restart }
         switch exit {
         case .notStarted(_, permanent: true):
@@ -425,8 +432,8 @@ public struct InstanceMachine: Sendable {
         }
         switch policy.restart {
         case .always: return .restart
-        case .onFailure: return exit.isSuccess ? .finish : .restart
-        case .never: return exit.isSuccess ? .finish : .fail("; its restart policy is never")
+        case .onFailure: return exit.isSuccess && !isEarly ? .finish : .restart
+        case .never: return exit.isSuccess && !isEarly ? .finish : .fail("; its restart policy is never")
         }
     }
 
@@ -464,7 +471,7 @@ public struct InstanceMachine: Sendable {
         actions.append(.announce(change))
     }
 
-    private mutating func arm(after delay: Interval, at now: Instant, _ actions: inout [InstanceAction]) {
+    mutating func arm(after delay: Interval, at now: Instant, _ actions: inout [InstanceAction]) {
         timerSerial += 1
         deadline = now + delay
         actions.append(.armTimer(serial: timerSerial, at: now + delay))

@@ -62,6 +62,8 @@ public enum Report: Sendable, Equatable {
     case degraded(String)
     /// No job runs, and none is taken: what it keeps.
     case drained(Holdings)
+    /// It ends, although nobody here has asked it to.
+    case stopping
 }
 
 /// What happened to an instance. What comes from a process names the incarnation, so that nothing late can be taken for
@@ -76,8 +78,9 @@ public enum InstanceEvent: Sendable, Equatable {
     case drainRequested(DrainKind)
     case resumeRequested
     case dependenciesReady
-    /// The answers to `spawn`: exactly one of these three follows it, before any other event.
-    case spawned(pid: Int32)
+    /// The answers to `spawn`: exactly one of these three follows it, before any other event. What was started may be
+    /// what an earlier manifest said, and so may whether it says by itself that it is ready.
+    case spawned(pid: Int32, saysReady: Bool? = nil)
     case spawnFailed(reason: String, permanent: Bool)
     case startBlocked(by: String)
     case reported(Report, incarnation: Int)

@@ -45,6 +45,8 @@ public struct Entry: Sendable, Equatable {
     public var workingDirectory: String?
     /// Whose process a program is, by name or number; nil for the supervisor's own user.
     public var user: String?
+    /// Whether a program says over `NOTIFY_SOCKET` that it is ready; one that does not is so when it runs.
+    public var notifies = false
     /// Names of entries that must be ready first.
     public var after: [String]
     public var policy: Policy

@@ -42,6 +42,9 @@ public struct Plan: Sendable, Equatable {
         public var storageDirectory: String?
         /// Absolute: the directory its log files are in.
         public var logDirectory: String
+
+        /// Whether its process says by itself that it is ready.
+        public var saysReady: Bool { rank < 2 || entry.notifies }
     }
 
     public internal(set) var manifest: Manifest
@@ -187,6 +190,8 @@ public struct Plan: Sendable, Equatable {
         public var incarnation: Int
         public var readyDescriptor: Int32?
         public var lifeDescriptor: Int32?
+        /// Where a program that does so says that it is ready.
+        public var notifySocket: String?
         /// Where the distributors listen that are up or whose port is fixed, by entry.
         public var addresses: [String: ListenAddress]
         /// Where a node keeps the jobs that it loads, or finds those that it is to load.
@@ -224,6 +229,7 @@ public struct Plan: Sendable, Equatable {
         variables["JR_INCARNATION"] = String(start.incarnation)
         variables["JR_RUNTIME"] = surroundings.runtimeDirectory
         variables["JR_READY_FD"] = start.readyDescriptor.map { String($0) }
+        if let socket = start.notifySocket { variables["NOTIFY_SOCKET"] = socket }
         variables["JR_LIFE_FD"] = start.lifeDescriptor.map { String($0) }
         addresses(of: instance, start, into: &variables)
         if case .node = instance.entry.kind { variables["JR_KEPT_JOBS"] = start.keptJobs }
@@ -286,7 +292,8 @@ public struct Plan: Sendable, Equatable {
         let instance = instances[position]
         let isOurs = instance.rank < 2
         let machine = InstanceMachine(
-            policy: instance.entry.policy, drains: isOurs, reportsReady: isOurs, incarnation: incarnation, seed: seed)
+            policy: instance.entry.policy, drains: isOurs, reportsReady: instance.saysReady, incarnation: incarnation,
+            seed: seed)
         return ClusterMachine.Member(machine: machine, after: instance.after, rank: instance.rank)
     }
 }

@@ -22,6 +22,8 @@ public struct InstanceStatus: Sendable, Equatable {
     public var recovered: String?
     /// Nil for what does not say.
     public var jobs: JobCounts?
+    /// What its process says that it is doing.
+    public var said: String?
     /// What its process has in RAM.
     public var memoryBytes: Int?
     /// Its log file.
@@ -45,6 +47,7 @@ public struct InstanceStatus: Sendable, Equatable {
             "lastExitSecondsAgo": lastExitSecondsAgo.map { .double($0) } ?? .null,
             "recovered": recovered.map { .string($0) } ?? .null, "jobs": jobs?.json ?? .null,
             "memoryBytes": memoryBytes.map { .int(Int64($0)) } ?? .null, "log": log.map { .string($0) } ?? .null,
+            "said": said.map { .string($0) } ?? .null,
             "entry": entry.map { .string($0) } ?? .null, "address": address.map { .string($0) } ?? .null,
         ]
     }
@@ -69,6 +72,7 @@ public struct InstanceStatus: Sendable, Equatable {
         jobs = json["jobs"].flatMap { JobCounts($0) }
         memoryBytes = json["memoryBytes"]?.int.flatMap { Int(exactly: $0) }
         log = json["log"]?.string
+        said = json["said"]?.string
     }
 }
 

@@ -187,7 +187,9 @@ public final class Execution {
     /// That of this program, without what an outer supervisor told it alone, and with where the cluster is.
     private var environment: [String: String] {
         var environment = SystemProgram.environment
-        for name in ["JR_NAME", "JR_INCARNATION", "JR_READY_FD", "JR_LIFE_FD", "JR_KEY_FD", "JR_LISTEN"] {
+        for name in ["JR_NAME", "JR_INCARNATION", "JR_READY_FD", "JR_LIFE_FD", "JR_KEY_FD", "JR_LISTEN"]
+            + ServiceManager.variables
+        {
             environment[name] = nil
         }
         environment["JR_RUNTIME"] = file.runtime.path

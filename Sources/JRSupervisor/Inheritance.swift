@@ -72,7 +72,12 @@ public struct Inheritance: Sendable {
         return file
     }
 
-    static func trialEnvironment(_ raw: Int32) -> [String] { environment("\(trialMark)\(raw)") }
+    static func trialEnvironment(_ raw: Int32) -> [String] {
+        // It is not the service.
+        environment("\(trialMark)\(raw)").filter { line in
+            !ServiceManager.variables.contains { line.hasPrefix($0 + "=") }
+        }
+    }
 }
 
 /// The new program, run beside this one to see whether it can go on from here.

@@ -20,6 +20,8 @@ public struct RuntimeDirectory: Sendable, Equatable {
     public var urlFile: String { path + "/url" }
     /// What runs now, kept for the way back: a folder an instance, in it one an incarnation.
     var kept: String { path + "/kept" }
+    /// The sockets of programs that say when they are ready.
+    var notices: String { path + "/notify" }
     public var logs: String { path + "/logs" }
     public var supervisorLog: String { logs + "/supervisor.log" }
     /// What happened to the instances, a JSON object a line.

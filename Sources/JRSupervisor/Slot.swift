@@ -21,6 +21,9 @@ final class Slot {
     /// Its death means that the program is to finish its work and leave.
     var lifeline: Descriptor?
     var ready: ReadyPipe?
+    var notices: NoticeSocket?
+    /// What the process says that it is doing.
+    var said: String?
     /// The words on the life line that the process acts on; none before it is ready.
     var words: Set<String> = []
     var jobs: JobCounts?
@@ -52,6 +55,13 @@ final class Slot {
         words = []
         jobs = nil
         recovered = nil
+        said = nil
+    }
+
+    /// What it says from here on is not heard any more.
+    func stopListening() {
+        ready?.close()
+        notices?.close()
     }
 
     /// Nothing is to run here any more; what comes later is something new.

@@ -43,6 +43,7 @@ extension Supervisor {
     private func remember(_ handover: Handover) {
         startedAt = handover.startedAt
         wasReady = handover.wasReady
+        if wasReady { manager?.report = ServiceReport(.ready) }
         controlGroup = handover.controlGroup.map { ControlGroup(path: $0) }
         // Whoever waited for the start was answered.
         startTold = true
@@ -97,6 +98,8 @@ extension Supervisor {
                 self?.said($0, position, incarnation)
             }
         }
+        if let notices = instance.notices { slot.notices = try listen(to: notices, position, incarnation) }
+        slot.said = instance.said
         if let lifeline = instance.lifeline { slot.hold(lifeline: Descriptor(owning: lifeline)) }
         guard let pid = instance.memory.pid else { return }
         slot.child = try loop.adoptChild(pid: pid) { [weak self] _, status in

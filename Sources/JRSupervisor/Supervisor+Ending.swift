@@ -22,6 +22,7 @@ extension Supervisor {
     func end() {
         guard !isEnding else { return }
         isEnding = true
+        tellManager()
         showHeldBack()
         let strays = Leftover.find(runtime: runtime, record: nil, controlGroup.map { [$0] } ?? [])
         if !strays.isEmpty {
@@ -38,6 +39,7 @@ extension Supervisor {
         writeState()
         if hasURL { try? Files.remove(runtime.urlFile) }
         try? Files.removeTree(runtime.kept)
+        try? Files.removeTree(runtime.notices)
         finishOperations()
         endWatches()
         finishWaits()

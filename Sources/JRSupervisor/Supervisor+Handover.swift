@@ -274,6 +274,8 @@ extension Supervisor {
         instance.fallback = slot.fallback?.handed
         guard slot.child?.isRunning == true else { return instance }
         instance.ready = slot.ready?.handed
+        instance.notices = slot.notices?.handed
+        instance.said = slot.said
         instance.lifeline = slot.lifeline?.raw
         return instance
     }

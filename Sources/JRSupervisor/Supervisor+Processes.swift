@@ -10,7 +10,8 @@ extension Supervisor {
         if let pid = slot.child?.pid { running.remove(pid) }
         // What it said before it went counts as said before.
         slot.ready?.read()
-        slot.ready?.close()
+        slot.notices?.read()
+        slot.stopListening()
         slot.lifeline = nil
         slot.childExited()
         let exit: Exit =

@@ -59,7 +59,7 @@ extension Supervisor {
         do {
             return .success(try beginProcess(position, instance, incarnation))
         } catch {
-            slots[position].ready?.close()
+            slots[position].stopListening()
             return .failure(NotBegun(error))
         }
     }
@@ -83,9 +83,9 @@ extension Supervisor {
             running.insert(child.pid)
             slot.startTime = Processes.facts(of: child.pid)?.startTime
             stateChanged()
-            return .spawned(pid: child.pid)
+            return .spawned(pid: child.pid, saysReady: instance.saysReady)
         } catch {
-            slot.ready?.close()
+            slot.stopListening()
             return NotBegun(error).event
         }
     }
@@ -98,6 +98,7 @@ extension Supervisor {
         let begun = BegunStart(position, incarnation)
         var descriptors = try outputs(of: begun)
         slot.ready = nil
+        slot.notices = nil
         slot.forgetWhatWasSaid()
         if isOurs { descriptors += try ownPipes(of: begun) }
         var start = Plan.Start(
@@ -109,6 +110,10 @@ extension Supervisor {
         through?.controlGroup = slot.controlGroup
         start.userName = through?.account?.name
         start.home = through?.account?.home
+        if instance.entry.notifies {
+            slot.notices = try openNotices(position, incarnation, of: through?.account)
+            start.notifySocket = slot.notices?.address
+        }
         let environment = plan.environment(of: instance, start)
         let searchPath = environment.first { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
         var executable =

@@ -48,6 +48,7 @@ extension Supervisor {
         if let pid = machine.pid {
             status.jobs = slot.jobs
             status.recovered = slot.recovered
+            status.said = slot.said
             status.memoryBytes = Processes.residentBytes(of: pid)
         }
         return status

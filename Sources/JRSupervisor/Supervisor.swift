@@ -25,6 +25,8 @@ public final class Supervisor {
         public var untilIdle = false
         /// What it becomes when it is asked to (`re-exec`); nil for one that is a part of another program.
         public var successor: Successor?
+        /// Where whoever runs this as a service wants to be told what it does (`NOTIFY_SOCKET`).
+        public var notifySocket: String?
 
         public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false, ownsProcess: Bool = false) {
             self.readyLimit = readyLimit
@@ -86,6 +88,7 @@ public final class Supervisor {
     var shrinks: [Shrink] = []
     var reloading: Reload?
     var exchange: Exchange?
+    var manager: ServiceManager?
     var isLookingAtShrinks = false
     var shrinksNeedLook = false
     var isLookingAtRolls = false
@@ -126,6 +129,7 @@ public final class Supervisor {
         openFiles = try? ProcessSettings.openFileLimit()
         let file = RotatingFile(path: runtime.supervisorLog, maxSize: 16 << 20, keep: 5)
         ownLog = Outlet(loop) { file.write($0) }
+        manager = ServiceManager(options.notifySocket)
         events = EventLog(path: options.eventFile ?? runtime.eventFile, loop)
     }
 
@@ -140,6 +144,7 @@ public final class Supervisor {
         for group in groups { try? group.remove() }
         startedAt = loop.refreshNow().instant
         try? Files.removeTree(runtime.kept)
+        try? Files.removeTree(runtime.notices)
         prepareSlots()
         for instance in record?.instances ?? [] {
             // A supervisor that was killed may have started one more than it could write down.
@@ -305,6 +310,7 @@ public final class Supervisor {
     /// Looks whether something that is waited for has come.
     func lookAround() {
         guard !isEnding else { return }
+        defer { tellManager() }
         settleOperations()
         settleWaits()
         lookAtRolls()

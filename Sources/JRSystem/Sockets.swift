@@ -135,17 +135,4 @@ public enum Sockets {
         _ = try check(result, "socketpair")
         return ends
     }
-
-    /// Sends one datagram to a unix socket: at a path, or at an abstract name that begins with `@`.
-    ///
-    /// - Parameters:
-    ///   - path: Where the socket is, as `NOTIFY_SOCKET` has it.
-    ///   - text: What the datagram says.
-    public static func notify(_ path: String, _ text: String) throws(SystemError) {
-        let bytes = Array(text.utf8)
-        let result = bytes.withUnsafeBytes { bytes in
-            bytes.baseAddress.map { jr_notify(path, $0, bytes.count) } ?? 0
-        }
-        _ = try check(result, "sendto", path)
-    }
 }

@@ -77,7 +77,7 @@ enum StatusText {
             Table.Column("MEM", .right),
         ])
         for instance in status.instances { table.append(row(instance)) }
-        let notes = status.instances.compactMap(note).map {
+        let notes = status.instances.flatMap(notes).map {
             "  " + Terminal.truncate(Terminal.escape($0), to: width - 2)
         }
         let lines = [style.apply(.bold, to: Terminal.truncate(head, to: width))]
@@ -95,15 +95,16 @@ enum StatusText {
         ]
     }
 
-    /// Why it is not ready, or what became of the process before this one.
-    private static func note(_ instance: InstanceStatus) -> String? {
+    /// Why it is not ready, or what became of the process before this one, and what it says itself.
+    private static func notes(_ instance: InstanceStatus) -> [String] {
+        let said = instance.said.map { ["\(instance.name) says: \($0)"] } ?? []
         if !instance.state.allowsDependents {
-            return "\(instance.name) is \(instance.state.rawValue): \(instance.cause)"
+            return ["\(instance.name) is \(instance.state.rawValue): \(instance.cause)"] + said
         }
-        guard let exit = instance.lastExit else { return nil }
+        guard let exit = instance.lastExit else { return said }
         let ago = instance.lastExitSecondsAgo.map { " \(age($0)) ago" } ?? ""
         let recovered = instance.recovered.map { $0.hasPrefix("0/0") ? "" : "; \($0) recovered" } ?? ""
-        return "\(instance.name): last exit \(exit)\(ago)\(recovered)"
+        return ["\(instance.name): last exit \(exit)\(ago)\(recovered)"] + said
     }
 
     /// In whole seconds, and no finer than somebody who looks at it cares about.

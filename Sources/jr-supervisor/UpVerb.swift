@@ -83,6 +83,8 @@ struct UpVerb {
         var settings = Supervisor.Options(
             readyLimit: limit, endsWhenNotReady: isDetached || limit != nil || untilIdle, ownsProcess: true)
         settings.untilIdle = untilIdle
+        // One in the background is not the process that was started as a service.
+        if !isDetached { settings.notifySocket = SystemProgram.environment["NOTIFY_SOCKET"] }
         settings.successor = Successor.ofThisProgram(
             "\(commandLine.program) \(commandLine.version)", isDetached: isDetached)
         let options = settings

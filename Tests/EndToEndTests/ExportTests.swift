@@ -181,26 +181,13 @@ private final class NotifySocket {
 
     init(_ path: String) throws {
         self.path = path
-        descriptor = Descriptor(owning: socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        try #require(bytes.count < MemoryLayout.size(ofValue: address.sun_path))
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let result = withUnsafeBytes(of: &address) { raw in
-            // SAFETY: the address is one of a unix socket, which bind is told.
-            raw.baseAddress.map {
-                bind(descriptor.raw, $0.assumingMemoryBound(to: sockaddr.self), socklen_t(raw.count))
-            }
-        }
-        try #require(result == 0)
+        descriptor = Descriptor(owning: try Sockets.openNotices(at: path).socket)
     }
 
     /// The next datagram; nil when none comes.
     func next() -> String? {
         guard (try? IO.waitReadable(descriptor.raw, timeout: 60_000)) == true else { return nil }
-        var buffer = [UInt8](repeating: 0, count: 512)
-        let count = recv(descriptor.raw, &buffer, buffer.count, 0)
-        return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+        let notice = try? Sockets.nextNotice(descriptor.raw, longest: 512)
+        return notice.map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 }

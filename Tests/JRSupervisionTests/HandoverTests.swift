@@ -45,6 +45,8 @@ struct HandoverTests {
             .init(stream: .err, incarnation: 6, descriptor: 21, exitedAt: Instant(nanoseconds: 9)),
         ]
         instance.ready = .init(descriptor: 22, held: Array("REA".utf8))
+        instance.notices = .init(descriptor: 24, address: "/r/notify/worker.2", userID: 33)
+        instance.said = "42 connections"
         instance.lifeline = 23
         instance.launch = .init(executable: "/k/1", jobs: "/k/jobs")
         instance.proven = .init(executable: nil, jobs: nil)
@@ -69,7 +71,7 @@ struct HandoverTests {
     func roundTrip() throws {
         let text = full.json.text(.compact)
         #expect(try Handover(JSON(parsing: text)) == full)
-        #expect(full.descriptors.sorted() == [3, 4, 5, 20, 21, 22, 23])
+        #expect(full.descriptors.sorted() == [3, 4, 5, 20, 21, 22, 23, 24])
         for exit in [Exit.code(7), .notStarted("no file", permanent: true), .notStarted("later", permanent: false)] {
             var handover = full
             handover.instances[0].memory.lastExit = exit

@@ -78,6 +78,13 @@ struct PlanChangeTests {
         }
     }
 
+    @Test("a program that is to say when it is ready is started anew for it")
+    func notify() {
+        let web = #""web": { "command": ["y"], "notify": true }"#
+        #expect(lines(manifest(), manifest(programs: web)) == ["~ web: notify (restarted one after the other)"])
+        #expect(lines(manifest(programs: web), manifest()) == ["~ web: notify (restarted one after the other)"])
+    }
+
     @Test("a distributor that listens elsewhere changes all that are told of it")
     func address() {
         let change = PlanChange(from: plan(manifest()), to: plan(manifest(main: #""listen": "127.0.0.1:5001""#)))

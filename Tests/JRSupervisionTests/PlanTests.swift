@@ -51,6 +51,20 @@ struct PlanTests {
         #expect(plan.environment(of: 0, start).contains("JR_LISTEN=127.0.0.1:41000"))
     }
 
+    @Test("a program that is to say when it is ready is told where, and counts only when it has said so")
+    func notify() {
+        let source = #"{ "programs": { "web": { "command": ["x"], "notify": true }, "b": { "command": ["y"] } } }"#
+        let reading = ManifestReader.read(Array(source.utf8))
+        #expect(reading.problems.map(\.message) == [])
+        let plan = Plan(reading.manifest, .example)
+        var start = Plan.Start(incarnation: 1, readyDescriptor: nil, lifeDescriptor: nil, addresses: [:])
+        start.notifySocket = "@x"
+        #expect(plan.environment(of: 0, start).contains("NOTIFY_SOCKET=@x"))
+        #expect(plan.instances.map(\.saysReady) == [true, false])
+        #expect(plan.cluster(seed: 1).members.map(\.machine.reportsReady) == [true, false])
+        #expect(plan.cluster(seed: 1).members.map(\.machine.drains) == [false, false])
+    }
+
     @Test("a node's Redis server is named in the manifest, or by the settings of its environment")
     func redis() throws {
         let plan = try plan("redis")

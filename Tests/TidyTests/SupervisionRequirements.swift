@@ -128,6 +128,10 @@ enum SupervisionRequirements {
             "a line that says READY just before the end counts, and the death after it is told",
             "a node that never says that it is ready is stopped, and who waits for it is told why",
             "a start that takes too long is stopped and counts as a death: it is never ready by waiting",
+            "one is ready when it says so and not before; strangers and nonsense change nothing, and are told",
+            "what a program says last counts although it has ended: ready, then finished",
+            "one that says nothing is given up in time, and one that ends with 0 before it said so has failed",
+            "only what comes from the instance counts; the others are told of once",
             "the verdict fails closed: failed, crash looping, blocked, and a start that was given up"),
         Requirement(
             "What one life said counts for none after it",
@@ -306,7 +310,12 @@ extension SupervisionRequirements {
             "a new program that cannot go on is refused with its words, and all goes on",
             "a child that dies meanwhile is told, with how it ended",
             "a signal that comes meanwhile is not lost: the new program stops everything",
+            "after a re-exec it says the same as the same process, and hears what its programs say as before",
             "a machine goes on as if nothing had been: deaths, waits, drains and stops"),
+        Requirement(
+            "A service of systemd as any other: it says when it is ready, reloads and stops, and it alone",
+            "who runs it is told when all is ready, of a reload and its end, and that it stops; children are not told where",
+            "each phase is told once, with a status; a reload with the time and an end"),
         Requirement(
             "Figures beside other supervisors, on demand",
             limit: "Figures, not a test: Benchmarks/README.md says how they are measured."),

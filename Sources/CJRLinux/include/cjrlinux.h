@@ -126,7 +126,14 @@ int jr_shutdown_write(int fd);
 int jr_peer_credentials(int fd, struct jr_credentials *credentials);
 int jr_socketpair(int ends[_Nonnull 2]);
 // One datagram to the unix socket at a path, or at an abstract name that is written with @ first.
-int jr_notify(const char *path, const void *bytes, size_t count);
+int jr_notify(const char *path, const void *bytes, size_t count, int flags);
+enum { JR_NOTIFY_AT_ONCE = 1 };
+/// A socket that takes datagrams, each with its sender's ids: at a path, or for NULL at a name that the kernel chooses.
+int jr_notice_socket(const struct jr_address *_Nullable address);
+/// The abstract name of a socket, without its first byte, which is 0.
+int jr_abstract_name(int fd, char *name, size_t capacity);
+/// The next datagram's length. Descriptors that come with it are closed, and that is how it is told that it was read.
+long jr_receive_notice(int fd, void *bytes, size_t capacity, struct jr_credentials *sender, int *is_cut);
 
 // epoll
 

@@ -74,6 +74,12 @@ extension ClusterExport {
         if !entry.isOurs, !entry.after.isEmpty {
             note(entry, "\"after\": Kubernetes starts everything at once; it has to try until what it needs is there")
         }
+        if entry.notifies {
+            note(
+                entry,
+                "\"notify\": there is no NOTIFY_SOCKET in a pod; give the container a readinessProbe that asks the"
+                    + " program itself")
+        }
         if let user = entry.user {
             note(entry, "\"user\" is \(user): give its number to \"securityContext\": { \"runAsUser\": … }")
         }

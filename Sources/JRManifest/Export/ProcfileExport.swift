@@ -151,6 +151,7 @@ extension ClusterExport {
         if policy.tty != usual.tty { keys.append("tty") }
         if policy.controlGroup != usual.controlGroup { keys.append("controlGroup") }
         if entry.user != nil { keys.append("user") }
+        if entry.notifies { keys.append("notify") }
         if policy.logs != usual.logs { keys.append("logs") }
         if !entry.after.isEmpty { keys.append("after") }
         if !keys.isEmpty {

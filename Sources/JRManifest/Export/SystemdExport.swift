@@ -73,7 +73,8 @@ extension ClusterExport {
 
     private func service(_ entry: Entry, _ instance: Plan.Instance, _ plan: Plan, _ choices: Choices) -> String {
         let policy = entry.policy
-        var lines = ["Type=\(entry.isOurs ? "notify" : "exec")"]
+        var lines = ["Type=\(entry.isOurs || entry.notifies ? "notify" : "exec")"]
+        if entry.notifies { lines += ["# A command that the program starts may say so for it.", "NotifyAccess=all"] }
         if let user = entry.user ?? choices.user { lines.append("User=\(Self.escaped(user))") }
         lines.append("WorkingDirectory=\(Self.escaped(instance.workingDirectory))")
         lines.append("ExecStart=\(Self.commandLine(instance.arguments))")
