@@ -6,7 +6,8 @@
 /// For `_rawHashValue(seed:)`, the requirement of `Hashable` that dictionaries and sets call and that the standard
 /// library's own integers implement. Should it ever go, they fall back to `hash(into:)`: slower and as right.
 public enum FastHash {
-    @usableFromInline static let secret = (number(1), number(2))
+    /// Two numbers that nobody outside this process knows.
+    public static let secret = (number(1), number(2))
 
     /// `Hasher` is seeded anew in every process.
     private static func number(_ which: Int) -> UInt64 {

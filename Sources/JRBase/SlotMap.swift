@@ -1,7 +1,7 @@
 /// The name of a place in a ``SlotMap``: an index, and how often that place had been used before.
 ///
 /// A handle that outlives its element is recognised instead of reaching the next one.
-public struct Handle: Hashable, Sendable {
+public struct Handle: Hashable, Sendable, BitwiseCopyable {
     public let index: Int32
     public let generation: UInt32
 

@@ -10,31 +10,35 @@ public final class Loop {
     /// The reactor whose thread runs this loop: the way in for other threads.
     public let reactor: Reactor
     /// The time at the start of this turn. What takes long and needs a newer one calls ``refreshNow()``.
-    public private(set) var now: Now
+    @exclusivity(unchecked) public private(set) var now: Now
 
     let poller: Poller
     private let wakeCounter: Int32
-    var sources = SlotMap<Source>()
+    @exclusivity(unchecked) var sources = SlotMap<Source>()
     var acceptedConnections = 0
     // SAFETY: made and freed with the loop, and filled and read within one call on the loop's thread.
     let readBuffer: UnsafeMutableRawBufferPointer
 
-    private var timers = TimerHeap<(Loop) -> Void>()
+    // SAFETY: of all accesses that are not checked for being the only one, here and below (a turn has a hundred), none
+    // lasts over a call of anybody. What is taken out is moved out first, so that its end, which may call, comes later.
+    @exclusivity(unchecked) private var timers = TimerHeap<(Loop) -> Void>()
     /// While timers fire: the time up to which they do.
     private var firingUntil: Instant?
-    private var putOff = Ring<(Loop) -> Void>()
-    private var hooks: [(Loop) -> Void] = []
+    @exclusivity(unchecked) private var putOff = Ring<(Loop) -> Void>()
+    @exclusivity(unchecked) private var hooks: [(Loop) -> Void] = []
     /// Empty between turns, and kept for their memory.
-    private var spareHooks: [(Loop) -> Void] = []
-    private var spareDirty: [Connection] = []
-    private var jobs = Ring<UnownedJob>()
-    private var dirty: [Connection] = []
-    private var closed: [(connection: Connection, reason: CloseReason)] = []
-    private var arrivedTasks: [@Sendable (Loop) -> Void] = []
-    private var arrivedJobs: [UnownedJob] = []
-    private var spareBuffers: [[UInt8]] = []
+    @exclusivity(unchecked) private var spareHooks: [(Loop) -> Void] = []
+    @exclusivity(unchecked) private var spareDirty: [Connection] = []
+    @exclusivity(unchecked) private var jobs = Ring<UnownedJob>()
+    @exclusivity(unchecked) private var dirty: [Connection] = []
+    @exclusivity(unchecked) private var closed: [(connection: Connection, reason: CloseReason)] = []
+    @exclusivity(unchecked) private var arrivedTasks: [@Sendable (Loop) -> Void] = []
+    @exclusivity(unchecked) private var arrivedJobs: [UnownedJob] = []
+    @exclusivity(unchecked) private var spareBuffers: [[UInt8]] = []
     private(set) var signalRoutes: [SignalRoute] = []
     private var isStopping = false
+    @exclusivity(unchecked) private var vigil = Vigil()
+    @exclusivity(unchecked) private var turnBegan = Instant.zero
     private(set) lazy var pool = WorkerPool(
         name: reactor.name, limit: reactor.poolThreads, takesSignals: reactor.poolTakesSignals)
     /// Runs tasks on the threads of the pool.
@@ -222,6 +226,7 @@ public final class Loop {
         let count = wait()
         reactor.wokeUp()
         refreshNow()
+        turnBegan = now.instant
         for index in 0..<count { dispatch(poller.event(index)) }
         takeInbox()
         runJobs()
@@ -234,7 +239,32 @@ public final class Loop {
 
     private func wait() -> Int {
         var timeout = hasWork ? Interval.zero : reactor.timeToWait(until: timers.nextDeadline)
-        if timeout.map({ $0 > .zero }) ?? true, !reactor.prepareToSleep() { timeout = .zero }
+        guard timeout.map({ $0 > .zero }) ?? true else { return poll(.zero) }
+        let began = SystemClock.instant()
+        if !reactor.hasOwnTime, vigil.begins(after: began - turnBegan) {
+            if let count = stayAwake(from: began) { return count }
+        }
+        if !reactor.prepareToSleep() { timeout = .zero }
+        let count = poll(timeout)
+        // A timer is no answer that somebody is waiting for.
+        vigil.slept(count > 0 ? SystemClock.instant() - began : Vigil.longest + .nanoseconds(1))
+        return count
+    }
+
+    /// Nil where nothing has come for as long as it is worth it.
+    private func stayAwake(from began: Instant) -> Int? {
+        let end = min(began + Vigil.longest, timers.nextDeadline ?? .distantFuture)
+        repeat {
+            let count = poll(.zero)
+            guard count > 0 || reactor.hasArrivals else { continue }
+            vigil.ended(inVain: false)
+            return count
+        } while SystemClock.instant() < end
+        vigil.ended(inVain: true)
+        return nil
+    }
+
+    private func poll(_ timeout: Interval?) -> Int {
         do {
             return try poller.wait(timeout: timeout)
         } catch {
@@ -280,7 +310,7 @@ public final class Loop {
         for _ in 0..<Self.roundsPerTurn {
             runHooks()
             guard !hooks.isEmpty else { return }
-            if reactor.now.instant - start > Self.timeForRounds { return }
+            if reactor.instant - start > Self.timeForRounds { return }
         }
     }
 
@@ -354,9 +384,10 @@ public final class Loop {
         }
         isStopped = true
         completions = SlotMap()
-        timers = TimerHeap()
-        putOff.removeAll()
-        hooks = []
+        var (left, after, then) = (TimerHeap<(Loop) -> Void>(), Ring<(Loop) -> Void>(), [(Loop) -> Void]())
+        swap(&left, &timers)
+        swap(&after, &putOff)
+        swap(&then, &hooks)
         dirty = []
     }
 

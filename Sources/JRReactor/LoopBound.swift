@@ -5,21 +5,23 @@ public final class LoopBound<Value>: @unchecked Sendable {
     // SAFETY: the value is made on the loop's thread, reached only through `open` and `openHere`, which demand that
     // thread, and released there or, once the loop has stopped and nothing of it runs any more, wherever the carrier
     // ends.
-    private final class Box {
-        let value: Value
+    @usableFromInline
+    final class Box {
+        @usableFromInline let value: Value
 
         init(_ value: Value) {
             self.value = value
         }
     }
 
-    private struct Parcel: @unchecked Sendable {
+    @usableFromInline
+    struct Parcel: @unchecked Sendable {
         // SAFETY: a counted reference on its way to the thread that gives it up; nobody else uses it.
-        let box: Unmanaged<Box>
+        @usableFromInline let box: Unmanaged<Box>
     }
 
     public let reactor: Reactor
-    private let parcel: Parcel
+    @usableFromInline let parcel: Parcel
 
     public init(_ value: Value, _ loop: Loop) {
         reactor = loop.reactor
@@ -34,6 +36,7 @@ public final class LoopBound<Value>: @unchecked Sendable {
     }
 
     /// Calls `body` with the value if this is its loop's thread; else it gives false.
+    @inlinable
     public func openHere(_ body: (Value) -> Void) -> Bool {
         guard reactor.isOnLoop else { return false }
         body(parcel.box.takeUnretainedValue().value)
@@ -41,6 +44,7 @@ public final class LoopBound<Value>: @unchecked Sendable {
     }
 
     /// The value. Traps with the loop of another reactor.
+    @inlinable
     public func open(_ loop: Loop) -> Value {
         precondition(
             loop.reactor === reactor, "a value of reactor '\(reactor.name)' was opened on '\(loop.reactor.name)'")

@@ -82,6 +82,9 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
     /// The time by which the loop works: the machine's, or that of the clock it was made with.
     public var now: Now { clock?.now ?? SystemClock.now() }
+    var instant: Instant { clock?.now.instant ?? SystemClock.instant() }
+    /// The date of ``now``, for those who want no more of it.
+    public var wall: WallTime { clock?.now.wall ?? SystemClock.wall() }
 
     // MARK: Running
 
@@ -182,6 +185,12 @@ public final class Reactor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     }
 
     // MARK: For the loop
+
+    /// Whether its time is not that of the machine.
+    var hasOwnTime: Bool { clock != nil }
+
+    /// Whether other threads have left something.
+    var hasArrivals: Bool { inbox.withLock { !$0.isEmpty } }
 
     /// Says that the loop is about to wait, unless there is something for it: then false.
     ///

@@ -23,6 +23,7 @@ public struct FrameDecoder: Sendable {
     public var limit: Int
     private var buffer: [UInt8] = []
     private var position = 0
+    private var names = LatestNames()
 
     public init(limit: Int = Limits.frameBytes) {
         self.limit = limit
@@ -44,6 +45,17 @@ public struct FrameDecoder: Sendable {
 
     /// The next whole frame's body, or nil until more bytes come.
     public mutating func next() throws(Failure) -> ArraySlice<UInt8>? {
+        try nextPlace().map { buffer[$0] }
+    }
+
+    /// The next whole message, or nil until more bytes come.
+    public mutating func nextMessage() throws -> Message? {
+        guard let place = try nextPlace() else { return nil }
+        return try Message.quickly(buffer, place, &names) ?? Message(body: buffer[place])
+    }
+
+    /// Where the next whole frame's body is.
+    private mutating func nextPlace() throws(Failure) -> Range<Int>? {
         guard pendingBytes >= 4 else { return nil }
         var length = 0
         for index in 0..<4 { length = length << 8 | Int(buffer[position + index]) }
@@ -52,7 +64,7 @@ public struct FrameDecoder: Sendable {
         guard pendingBytes >= 4 + length else { return nil }
         let start = position + 4
         position = start + length
-        return buffer[start..<position]
+        return start..<position
     }
 
     /// Forgets what was returned, once a turn's frames have been taken, so that the buffer stays as long as its

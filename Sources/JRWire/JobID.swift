@@ -3,7 +3,7 @@ public import JRBase
 /// The name of a job: 128 bits, made by whoever enqueues it, before the first send.
 ///
 /// Written as 32 hexadecimal digits. Made ids begin with the milliseconds of their making, so that they sort by time.
-public struct JobID: Hashable, Sendable, Comparable, CustomStringConvertible {
+public struct JobID: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStringConvertible {
     /// The more significant half; of a made id it begins with the time.
     public let high: UInt64
     /// The less significant half.

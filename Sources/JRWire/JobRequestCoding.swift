@@ -3,35 +3,41 @@ public import JRBase
 /// The positions of a job in MessagePack: `[id, name, arguments, created, feedback, client, options]`, where options is
 /// nil or a map of those that are set. `docs/protocol.md` is the text of this file.
 extension ByteWriter {
-    mutating func pack(_ request: JobRequest) {
-        gather(OutputSpan.idBytes + OutputSpan.headBytes) { out in
+    /// A whole frame, its length with the first of it: room is looked for as seldom as can be.
+    mutating func write(_ type: Int, _ request: JobRequest) {
+        let start = count
+        gather(Self.frameBytes + OutputSpan.idBytes + OutputSpan.headBytes) { out in
+            out.startFrame(type, fields: Unpacker.requestFields)
             out.put(request.id)
             out.putHead(ofText: request.name.utf8.count)
         }
         append(request.name)
         pack(bytes: request.arguments)
-        gather(2 * OutputSpan.numberBytes + OutputSpan.idBytes) { out in
+        let isPlain = request.options.isPlain
+        gather(2 * OutputSpan.numberBytes + OutputSpan.idBytes + 1) { out in
             out.put(request.created.milliseconds)
             out.put(unsigned: UInt64(request.feedback.rawValue))
             out.put(request.client)
+            if isPlain { out.append(0xC0) }
         }
-        pack(request.options)
+        if !isPlain { pack(request.options) }
+        endFrame(start)
     }
 
-    public mutating func pack(_ options: JobOptions) {
-        if options.isStandard { packNil() } else { pack(map: options.members) }
-    }
-
-    mutating func pack(_ outcome: JobOutcome) {
-        gather(OutputSpan.idBytes + 2 * OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+    mutating func write(_ outcome: JobOutcome) {
+        let start = count
+        gather(Self.frameBytes + OutputSpan.idBytes + 2 * OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+            out.startFrame(MessageType.ended, fields: Unpacker.outcomeFields)
             out.put(outcome.id)
             out.put(unsigned: UInt64(outcome.run))
             out.put(unsigned: UInt64(outcome.ending.rawValue))
             out.putHead(ofBytes: outcome.arguments.count)
         }
         append(outcome.arguments)
-        if let error = outcome.error { pack(error) } else { packNil() }
-        gather(OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+        if let error = outcome.error { pack(error) }
+        let isWell = outcome.error == nil
+        gather(1 + OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+            if isWell { out.append(0xC0) }
             out.put(unsigned: UInt64(outcome.attempt))
             out.putHead(ofText: outcome.node.utf8.count)
         }
@@ -40,6 +46,18 @@ extension ByteWriter {
             out.put(outcome.client)
             out.append(outcome.isFinal ? 0xC3 : 0xC2)
         }
+        endFrame(start)
+    }
+
+    /// The length of a frame, the head of its array, and its type.
+    private static var frameBytes: Int { 6 }
+
+    private mutating func endFrame(_ start: Int) {
+        patchBigEndian(UInt32(truncatingIfNeeded: count - start - 4), at: start)
+    }
+
+    public mutating func pack(_ options: JobOptions) {
+        if options.isStandard { packNil() } else { pack(map: options.members) }
     }
 }
 

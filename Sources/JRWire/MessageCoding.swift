@@ -22,7 +22,14 @@ enum MessageType {
 extension ByteWriter {
     /// Writes a whole frame: the length and `[type, fields …]`.
     public mutating func write(_ message: Message) {
-        frame { $0.packBody(of: message) }
+        switch message {
+        case .job(let request): write(MessageType.job, request)
+        case .enqueue(let request): write(MessageType.enqueue, request)
+        case .ended(let outcome): write(outcome)
+        case .hello, .heartbeat, .failure, .draining, .receipt, .refusal, .stored, .grant, .outcomesReceived, .request,
+            .reply, .replyFailure:
+            frame { $0.packBody(of: message) }
+        }
     }
 
     private mutating func start(_ type: Int, _ fields: Int) {
@@ -46,9 +53,6 @@ extension ByteWriter {
             pack(text)
         case .draining:
             start(MessageType.draining, 0)
-        case .enqueue(let request):
-            start(MessageType.enqueue, Unpacker.requestFields)
-            pack(request)
         case .receipt(let ids, let level, let node, let text):
             start(MessageType.receipt, 4)
             packArray(count: ids.count)
@@ -61,9 +65,6 @@ extension ByteWriter {
             pack(id)
             pack(code.rawValue)
             pack(text)
-        case .job(let request):
-            start(MessageType.job, Unpacker.requestFields)
-            pack(request)
         case .stored(let ids):
             start(MessageType.stored, 1)
             packArray(count: ids.count)
@@ -71,9 +72,7 @@ extension ByteWriter {
         case .grant(let total):
             start(MessageType.grant, 1)
             pack(unsigned: total)
-        case .ended(let outcome):
-            start(MessageType.ended, Unpacker.outcomeFields)
-            pack(outcome)
+        case .enqueue, .job, .ended: break
         case .outcomesReceived(let keys):
             start(MessageType.outcomesReceived, 1)
             packArray(count: keys.count)

@@ -47,6 +47,13 @@ extension OutputSpan<UInt8> {
         raw.storeBytes(of: id.low.bigEndian, toByteOffset: start + 10, as: UInt64.self)
     }
 
+    /// A frame of at most fourteen fields whose length is not known yet.
+    mutating func startFrame(_ type: Int, fields: Int) {
+        append(repeating: 0, count: 4)
+        append(0x90 | UInt8(fields + 1))
+        append(UInt8(type))
+    }
+
     mutating func putHead(ofText count: Int) {
         putHead(count, short: (0xA0, 31), one: 0xD9, two: 0xDA, four: 0xDB)
     }

@@ -10,11 +10,12 @@ import Testing
         var recent = RecentJobs<String>(limit: 10)
         let ids = (0..<100).map { JobID(high: 0, low: UInt64($0)) }
         for (count, id) in ids.enumerated() {
-            recent.insert(id, "n\(count)")
+            recent.insert(id, "n\(count)", created: WallTime(milliseconds: 0))
             let known = ids.indices.filter { recent[ids[$0]] != nil }
             #expect(known == Array(known.count <= count ? count + 1 - known.count...count : 0...count))
             #expect(known.count >= min(count + 1, 10) && known.count <= 20, "after \(count + 1): \(known.count)")
-            #expect(recent[id] == "n\(count)")
+            let end = recent[id]
+            #expect(end == "n\(count)")
         }
     }
 
@@ -22,9 +23,35 @@ import Testing
     func lastNode() {
         var recent = RecentJobs<String>(limit: 10)
         let id = JobID(high: 1, low: 1)
-        recent.insert(id, "first")
-        recent.insert(id, "second")
-        #expect(recent[id] == "second")
+        recent.insert(id, "first", created: WallTime(milliseconds: 0))
+        recent.insert(id, "second", created: WallTime(milliseconds: 0))
+        let end = recent[id]
+        #expect(end == "second")
+    }
+
+    @Test("an id is found whether it was made in the order of time, before its time, or is a key that looks like none")
+    func anyID() {
+        var recent = RecentJobs<Int>(limit: 64)
+        var random = SeededRandom(seed: 7)
+        var known: [JobID] = []
+        for number in 0..<120 {
+            let created = WallTime(milliseconds: 1_700_000_000_000 + Int64(number) / 3)
+            let id =
+                switch number % 5 {
+                case 0: JobID(text: "key \(number)")
+                case 1: JobID(at: created + .seconds(Int64(3_600)), random: (random.next(), random.next()))
+                case 2: JobID(at: created + .seconds(Int64(-3_600)), random: (random.next(), random.next()))
+                default: JobID(at: created, random: (random.next(), random.next()))
+                }
+            let before = recent[id]
+            #expect(before == nil)
+            recent.insert(id, number, created: created)
+            known.append(id)
+            for (place, id) in known.enumerated().suffix(64) {
+                let end = recent[id]
+                #expect(end == place)
+            }
+        }
     }
 }
 

@@ -17,7 +17,8 @@ struct NodeTakeOverTests {
     }
 
     private func choices(_ bench: NodeBench, _ jobs: [RecoveredJob]) -> [TakeOverChoice]? {
-        bench.engine.takeOverChoices(jobs.map(\.record))
+        var engine = bench.engine
+        return engine.takeOverChoices(jobs.map(\.record))
     }
 
     @Test("B27, B29: a node takes over what it can run and may run, and leaves the rest to others")

@@ -57,7 +57,8 @@ public struct ClientEngine: Sendable {
     public let session: JobID
     public let name: String
     private var link: LinkID?
-    private var pending: [JobID: Pending] = [:]
+    private var pending = SlotMap<Pending>()
+    private var handles = JobTable<Handle>()
     private var questions: [UInt32: Question] = [:]
     private var nextOrder: UInt64 = 0
     private var nextQuestion: UInt32 = 1
@@ -87,12 +88,14 @@ public struct ClientEngine: Sendable {
     ///   - listener: told with all its events. An id that is enqueued twice is one job with one listener, the first.
     /// - Returns: the listener that the job had before.
     @discardableResult
-    public mutating func enqueue(_ request: JobRequest, listener: Handle? = nil) -> Handle? {
-        unstoredCount += 1
-        let job = Pending(request: request, order: nextOrder, listener: listener)
+    public mutating func enqueue(_ request: consuming JobRequest, listener: Handle? = nil) -> Handle? {
+        let order = nextOrder
         nextOrder += 1
-        let known = pending.updateValue(job, forKey: request.id)
-        if let known { return enqueueAgain(request, known, listener) }
+        let id = request.id
+        if let known = handles[id] { return enqueueAgain(known, request, order, listener) }
+        unstoredCount += 1
+        let kept = request
+        handles.insert(pending.insert(Pending(request: kept, order: order, listener: listener)), for: id)
         if let link { actions.append(.send(link, .enqueue(request))) }
         return nil
     }
@@ -102,16 +105,26 @@ public struct ClientEngine: Sendable {
     /// - Parameters:
     ///   - listener: told with its events from now on.
     ///   - id: of the job.
-    public mutating func listen(_ listener: Handle, to id: JobID) { pending[id]?.listener = listener }
+    public mutating func listen(_ listener: Handle, to id: JobID) {
+        if let handle = handles[id] { pending.with(handle) { $0.listener = listener } }
+    }
 
     /// An id that is enqueued again while it is under way is the same job: what was reported of it stays reported.
-    private mutating func enqueueAgain(_ request: JobRequest, _ known: Pending, _ listener: Handle?) -> Handle? {
-        var request = request
-        request.feedback.formUnion(known.request.feedback)
-        if !known.isStored { unstoredCount -= 1 }
-        pending[request.id]?.request = request
-        pending[request.id]?.reported = known.reported
-        pending[request.id]?.listener = known.listener ?? listener
+    private mutating func enqueueAgain(
+        _ handle: Handle, _ given: JobRequest, _ order: UInt64, _ listener: Handle?
+    ) -> Handle? {
+        var request = given
+        let known = pending.with(handle) { job in
+            request.feedback.formUnion(job.request.feedback)
+            let (wasStored, before) = (job.isStored, job.listener)
+            job.request = request
+            job.order = order
+            job.isStored = false
+            job.listener = before ?? listener
+            return (wasStored: wasStored, listener: before)
+        }
+        guard let known else { return nil }
+        if known.wasStored { unstoredCount += 1 }
         if let link { actions.append(.send(link, .enqueue(request))) }
         return known.listener
     }
@@ -132,9 +145,9 @@ public struct ClientEngine: Sendable {
             return
         }
         self.link = link
-        for job in pending.values.filter({ !$0.isStored }).sorted(by: { $0.order < $1.order }) {
-            actions.append(.send(link, .enqueue(job.request)))
-        }
+        var unstored: [(order: UInt64, request: JobRequest)] = []
+        pending.forEach { _, job in if !job.isStored { unstored.append((job.order, job.request)) } }
+        for job in unstored.sorted(by: { $0.order < $1.order }) { actions.append(.send(link, .enqueue(job.request))) }
         for (number, question) in questions.sorted(by: { $0.key < $1.key }) {
             actions.append(.send(link, .request(number: number, verb: question.verb, parameters: question.parameters)))
         }
@@ -150,7 +163,7 @@ public struct ClientEngine: Sendable {
         case .receipt(let ids, let level, let node, let text):
             for id in ids { receipt(id, level, node, text) }
         case .refusal(let id, let code, let text):
-            guard let job = pending.removeValue(forKey: id) else { break }
+            guard let job = handles.remove(id).flatMap({ pending.remove($0) }) else { break }
             if !job.isStored { unstoredCount -= 1 }
             tell(.refused(id, code: code, text: text), job.listener)
         case .ended(let outcome):
@@ -204,44 +217,46 @@ public struct ClientEngine: Sendable {
     }
 
     private mutating func receipt(_ id: JobID, _ level: ReceiptLevel, _ node: String, _ text: String) {
-        guard let place = pending.index(forKey: id) else { return }
-        let (isNews, isOver, listener) = Self.look(&pending.values[place]) { job in
+        guard let handle = handles[id] else { return }
+        let known = pending.with(handle) { job in
             defer { if level == .stored { job.isStored = true } }
-            return (!job.isStored, job.request.feedback.isEmpty, job.listener)
+            return (isNews: !job.isStored, isOver: job.request.feedback.isEmpty, listener: job.listener)
         }
-        guard isNews else { return }
+        guard let known, known.isNews else { return }
         switch level {
-        case .accepted: tell(.accepted(id, reason: text), listener)
+        case .accepted: tell(.accepted(id, reason: text), known.listener)
         case .stored:
             unstoredCount -= 1
-            tell(.stored(id, node: node), listener)
-            if isOver { pending.remove(at: place) }
+            tell(.stored(id, node: node), known.listener)
+            if known.isOver { forget(id, handle) }
         }
     }
 
     private mutating func ended(_ outcome: consuming JobOutcome) {
-        guard let place = pending.index(forKey: outcome.id) else { return }
-        let (run, isFinal) = (outcome.run, outcome.isFinal)
-        let (isNews, wasStored, listener) = Self.look(&pending.values[place]) { job in
+        let (id, run, isFinal) = (outcome.id, outcome.run, outcome.isFinal)
+        guard let handle = handles[id] else { return }
+        let known = pending.with(handle) { job in
             let (isNews, wasStored) = (job.isNews(run), job.isStored)
             if isNews, !isFinal {
                 job.isStored = true
                 job.noteReported(run)
             }
-            return (isNews, wasStored, job.listener)
+            return (isNews: isNews, wasStored: wasStored, listener: job.listener)
         }
-        guard isNews else { return }
+        guard let known, known.isNews else { return }
         // Its receipt was lost with a connection.
-        if !wasStored {
+        if !known.wasStored {
             unstoredCount -= 1
-            tell(.stored(outcome.id, node: outcome.node), listener)
+            tell(.stored(id, node: outcome.node), known.listener)
         }
-        tell(.ended(consume outcome), listener)
-        if isFinal { pending.remove(at: place) }
+        tell(.ended(consume outcome), known.listener)
+        if isFinal { forget(id, handle) }
     }
 
-    /// A look at a job in its place, or a change, without a copy of it.
-    private static func look<Result>(_ job: inout Pending, _ body: (inout Pending) -> Result) -> Result { body(&job) }
+    private mutating func forget(_ id: JobID, _ handle: Handle) {
+        handles.remove(id)
+        pending.discard(handle)
+    }
 }
 
 extension [ClientEngine.Told] {

@@ -50,7 +50,7 @@ extension DistributorEngine {
     private mutating func cancelWaiting(_ handle: Handle) {
         guard let job = jobs[handle] else { return }
         counters.cancelled += 1
-        cancelled.insert(job.request.id, ())
+        cancelled.insert(job.request.id, (), created: job.request.created)
         // The receipt of a job goes before its outcome.
         flushReceipts()
         forget(handle)
@@ -94,7 +94,7 @@ extension DistributorEngine {
         Self.states.firstIndex(of: answer.map?["state"]?.string ?? "") ?? Self.states.count
     }
 
-    private func notFound(_ parameters: [String: Value]) -> (RefusalCode, String) {
+    private mutating func notFound(_ parameters: [String: Value]) -> (RefusalCode, String) {
         guard let id = Self.id(parameters) else {
             return (.unavailable, "the node went before it answered: ask again when it is back")
         }

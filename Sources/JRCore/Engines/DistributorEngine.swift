@@ -23,24 +23,6 @@ public struct DistributorEngine: Sendable {
         var wireBytes: Int { request.arguments.count + 256 }
     }
 
-    struct OutcomeSource: Sendable {
-        var node: LinkID
-        var client: JobID
-        /// More nodes with the same report, of a job that ran twice.
-        var others: [LinkID] = []
-
-        func with(_ link: LinkID) -> OutcomeSource {
-            var all = self
-            if node != link, !others.contains(link) { all.others.append(link) }
-            return all
-        }
-
-        func without(_ link: LinkID) -> OutcomeSource? {
-            let left = ([node] + others).filter { $0 != link }
-            return left.first.map { OutcomeSource(node: $0, client: client, others: Array(left.dropFirst())) }
-        }
-    }
-
     public let session: JobID
     public let name: String
     let backlogJobs: Int
@@ -50,7 +32,7 @@ public struct DistributorEngine: Sendable {
 
     var router = Router()
     var jobs = SlotMap<HeldJob>()
-    var handles: [JobID: Handle] = [:]
+    var handles = JobTable<Handle>()
     var heldBytes = 0
     /// Jobs that were sent to a node and not yet stored by it.
     var onTheWire = 0
@@ -64,8 +46,7 @@ public struct DistributorEngine: Sendable {
     var recent = RecentJobs<String>(limit: 65_536)
     /// Jobs that were cancelled here lately: an application that missed this and enqueues one again is told.
     var cancelled = RecentJobs<Void>(limit: 65_536)
-    /// From where each outcome that was passed on came, until it is acknowledged or one of the two goes.
-    var outcomeSources: [OutcomeKey: OutcomeSource] = [:]
+    var outcomeSources = OutcomeSources()
     var questions = Questions()
     var idleWaits: [IdleWait] = []
     var watching = Watching()
@@ -167,7 +148,7 @@ public struct DistributorEngine: Sendable {
         watching.waits.removeAll { $0.client == link }
         // When it comes back, its nodes are asked for all of them again. One that it acknowledged over another way is
         // then with no node any more, and nobody would acknowledge it here.
-        outcomeSources = outcomeSources.filter { $0.value.client != client }
+        outcomeSources.clientGone(client)
     }
 
     private mutating func nodeClosed(_ link: LinkID) {
@@ -180,7 +161,7 @@ public struct DistributorEngine: Sendable {
             putBack(handle)
             counters.resent += 1
         }
-        outcomeSources = outcomeSources.compactMapValues { $0.without(link) }
+        outcomeSources.nodeGone(link)
         for answer in questions.nodeClosed(link) { finish(answer) }
         sendWaiting()
     }
@@ -329,12 +310,12 @@ public struct DistributorEngine: Sendable {
     private mutating func stored(_ ids: [JobID], by link: LinkID) {
         guard let name = router.name(of: link) else { return }
         for id in ids {
-            guard let handle = handles.removeValue(forKey: id), let job = jobs.remove(handle) else { continue }
+            guard let handle = handles.remove(id), let job = jobs.remove(handle) else { continue }
             counters.stored += 1
             // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
             if job.node != link || job.lostAt.map({ $0 != name }) == true { counters.maybeDuplicate += 1 }
             note(id, of: job.request.client, .stored, node: name)
-            recent.insert(id, name)
+            recent.insert(id, name, created: job.request.created)
             settled(job)
         }
         dropSettled(link)
@@ -352,7 +333,7 @@ public struct DistributorEngine: Sendable {
 
     mutating func forget(_ handle: Handle) {
         guard let job = jobs.remove(handle) else { return }
-        handles[job.request.id] = nil
+        handles.remove(job.request.id)
         settled(job)
     }
 
@@ -397,8 +378,7 @@ public struct DistributorEngine: Sendable {
             counters.outcomesWithoutClient += 1
             return
         }
-        let (key, source) = (outcome.key, OutcomeSource(node: link, client: outcome.client))
-        if let known = outcomeSources.updateValue(source, forKey: key) { outcomeSources[key] = known.with(link) }
+        outcomeSources.note(outcome.key, from: link, for: outcome.client)
         counters.outcomes += 1
         // The receipt of a job goes before its outcome.
         flushReceipts()
@@ -415,9 +395,7 @@ public struct DistributorEngine: Sendable {
             byNode[byNode.count - 1].keys.append(key)
         }
         for key in keys {
-            guard let source = outcomeSources.removeValue(forKey: key) else { continue }
-            add(key, of: source.node)
-            for node in source.others { add(key, of: node) }
+            outcomeSources.take(key) { add(key, of: $0) }
         }
         for (node, keys) in byNode.sorted(by: { $0.node < $1.node }) { send(node, .outcomesReceived(keys)) }
     }

@@ -75,7 +75,8 @@ struct GrantWindows: Sendable {
         guard !windows.isEmpty else { return [] }
         let share = max(credit > ownHeld ? 1 : 0, (credit - ownHeld) / windows.count)
         var grants: [(LinkID, UInt64)] = []
-        for (place, window) in windows.enumerated() {
+        for place in windows.indices {
+            let window = windows[place]
             let total = max(window.granted, window.received + UInt64(max(0, share - window.held)))
             let isMore = total > window.granted
             let isWorth = total - window.granted >= UInt64(max(1, share / 4)) || window.granted <= window.received

@@ -31,6 +31,7 @@ extension NodeEngine {
     @discardableResult
     public mutating func attemptEnded(_ attempt: AttemptID, _ result: AttemptResult, at now: Now) -> Bool {
         let handle = attempt.job
+        if case .success(let arguments) = result, endsPlainly(attempt, arguments, at: now) { return false }
         let phase = phase(of: handle)
         guard case .running(let serial, let lane)? = phase, serial == attempt.serial else {
             counters.staleAnswers += 1
@@ -41,6 +42,40 @@ extension NodeEngine {
         ready.ended(lane)
         settle(handle, result, at: now)
         return false
+    }
+
+    /// The end of nearly all jobs, in one look at the job: a success, after which nothing of it is left but an outcome
+    /// that is wanted. False, and nothing is done, for any other; for those ``settle(_:_:at:)`` comes to the same.
+    private mutating func endsPlainly(_ attempt: AttemptID, _ arguments: [UInt8], at now: Now) -> Bool {
+        guard arguments.count <= Limits.argumentBytes else { return false }
+        let (handle, node, removes) = (attempt.job, settings.name, settings.removeDoneJobs)
+        var spare = spareOutcomes.popLast() ?? []
+        defer { if spare.capacity > 0 { spareOutcomes.append(spare) } }
+        let found = jobs.with(handle) { job -> (lane: Lane, charge: Charge)? in
+            guard case .running(let serial, let lane) = job.phase, serial == attempt.serial, job.endsPlainly else {
+                return nil
+            }
+            let charge = job.charge
+            job.charge = .nobody
+            job.record.deaths = 0
+            job.record.end(.complete, at: now.wall)
+            if job.record.outcomes.capacity == 0 { swap(&job.record.outcomes, &spare) }
+            _ = job.record.report(.complete, arguments: arguments, error: nil, node: node, isFinal: true)
+            job.record.request.arguments = removes ? [] : arguments
+            return (lane, charge)
+        }
+        guard let (lane, charge) = found ?? nil else { return false }
+        ready.ended(lane)
+        discharge(charge)
+        counters.completed += 1
+        afterCommit.append(.outcome(handle, run: 1))
+        let expiry = expire(handle, at: now.instant + settings.outcomeLife)
+        let isNews = jobs.with(handle) { job in
+            job.phase = .ended(expiry: expiry)
+            return job.noteChanged()
+        }
+        if isNews == true { dirty.append(handle) }
+        return true
     }
 
     /// What follows from the end of an attempt.
@@ -210,28 +245,33 @@ extension NodeEngine {
 
     mutating func acknowledged(_ key: OutcomeKey) {
         defer { if !resends.isEmpty, let client = resends.acknowledged(key) { sendMoreOutcomes(of: client) } }
-        guard let handle = handles[key.id],
-            jobs.with(handle, { $0.record.forgetOutcome(of: key.run) }) == true
-        else { return }
-        if case .ended? = phase(of: handle) { settle(handle) } else { markDirty(handle) }
+        if let handle = handles[key.id] { settle(handle, heard: key.run) }
     }
 
     /// Forgets an ended job that nobody waits for, if its kind is to be forgotten.
-    mutating func settle(_ handle: Handle) {
-        guard let (status, isOver) = jobs.with(handle, { ($0.record.status, $0.record.outcomes.isEmpty) }) else {
-            return
+    ///
+    /// - Parameter run: the outcome that was acknowledged just now, of any job; one that is not there changes nothing.
+    mutating func settle(_ handle: Handle, heard run: Int? = nil) {
+        let kinds = (settings.removeDoneJobs, settings.removeCancelledJobs, settings.removeFailedJobs)
+        let found = jobs.with(handle) { job -> (isNews: Bool, expiry: Expiry?)? in
+            if let run, !job.record.forgetOutcome(of: run) { return nil }
+            let isNews = job.noteChanged()
+            var expiry: Expiry?
+            if case .ended(let noted) = job.phase { expiry = noted } else if run != nil { return (isNews, nil) }
+            guard job.record.outcomes.isEmpty else { return (isNews, nil) }
+            let forget =
+                switch job.record.status {
+                case .complete: kinds.0
+                case .cancelled: kinds.1
+                case .failed: kinds.2
+                case .new, .inProgress, .queued, .error: false
+                }
+            job.phase = forget ? .removing : .ended(expiry: nil)
+            return (isNews, expiry)
         }
-        markDirty(handle)
-        guard isOver else { return }
-        if case .ended(let expiry?)? = phase(of: handle) { cancel(expiry) }
-        let forget =
-            switch status {
-            case .complete: settings.removeDoneJobs
-            case .cancelled: settings.removeCancelledJobs
-            case .failed: settings.removeFailedJobs
-            case .new, .inProgress, .queued, .error: false
-            }
-        jobs.with(handle) { $0.phase = forget ? .removing : .ended(expiry: nil) }
+        guard let (isNews, expiry) = found ?? nil else { return }
+        if isNews { dirty.append(handle) }
+        if let expiry { cancel(expiry) }
     }
 
     mutating func makeReady(_ handle: Handle) {
@@ -259,10 +299,14 @@ extension NodeEngine {
             defer { job.charge = .nobody }
             return job.charge
         }
+        if let charge { discharge(charge) }
+    }
+
+    private mutating func discharge(_ charge: Charge) {
         switch charge {
         case .link(let link): windows.discharge(link)
         case .node: windows.discharge(nil)
-        case .nobody, nil: break
+        case .nobody: break
         }
     }
 

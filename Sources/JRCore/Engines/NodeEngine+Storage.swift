@@ -132,11 +132,12 @@ extension NodeEngine {
     private mutating func perform(_ action: consuming AfterCommit, at now: Now) {
         switch consume action {
         case .received(let handle, let link):
-            guard let id = jobs.with(handle, { $0.record.id }) else { return }
+            let found = jobs.with(handle) { ($0.record.id, $0.phase == .storing, $0.startsPlainly) }
+            guard let (id, isStoring, isPlain) = found else { return }
             counters.stored += 1
             noteStored(id, for: link)
             // It may have been cancelled meanwhile.
-            if case .storing? = phase(of: handle) { start(handle, at: now) }
+            if isStoring { if isPlain { makeReady(handle) } else { start(handle, at: now) } }
         case .storedBefore(let id, let link):
             if handles[id] != nil || finished[id] != nil {
                 noteStored(id, for: link)
@@ -160,15 +161,15 @@ extension NodeEngine {
         case .due(let handle, let timer): due(handle, timer: timer)
         case .removed(let handle):
             var outcomes: [JobOutcome] = []
-            let removed = jobs.with(handle) { job -> (JobID, JobStatus)? in
+            let removed = jobs.with(handle) { job -> (JobID, JobStatus, created: WallTime)? in
                 guard case .removing = job.phase else { return nil }
                 swap(&outcomes, &job.record.outcomes)
-                return (job.record.id, job.record.status)
+                return (job.record.id, job.record.status, job.record.request.created)
             }
-            guard let (id, status) = removed ?? nil else { return }
+            guard let (id, status, created) = removed ?? nil else { return }
             jobs.discard(handle)
             handles[id] = nil
-            finished.insert(id, status)
+            finished.insert(id, status, created: created)
             keepSpare(outcomes)
         case .reply(let number, let result, let link):
             guard windows.isOpen(link) else { return }

@@ -6,7 +6,7 @@ extension NodeEngine {
     /// Which of a dead node's jobs this node takes, in their order; nil when it takes none now.
     ///
     /// It takes what it can run and may run, as far as it has room: what it cannot, another node may.
-    public func takeOverChoices(_ records: [JobRecord]) -> [TakeOverChoice]? {
+    public mutating func takeOverChoices(_ records: [JobRecord]) -> [TakeOverChoice]? {
         guard isRecovered, !isDraining, !isStorageAway, storageRetry == nil else { return nil }
         var places = settings.scheduledJobs - jobs.count
         var bytes = settings.scheduledBytes - scheduledBytes
@@ -22,7 +22,7 @@ extension NodeEngine {
         }
     }
 
-    private func takeOverChoice(_ record: JobRecord) -> TakeOverChoice {
+    private mutating func takeOverChoice(_ record: JobRecord) -> TakeOverChoice {
         if let handle = handles[record.id] {
             // Not stored here yet, and perhaps never: then the copy is the only one.
             return jobs[handle]?.phase == .storing ? .leave : .drop

@@ -67,6 +67,16 @@ public struct NodeEngine: Sendable {
             return (deadline.take(), timedOutAfter.take(), record.isCancelRequested)
         }
 
+        /// It is new, and for now.
+        var startsPlainly: Bool { record.due == nil && charge != .nobody }
+
+        /// A success is its end, and somebody wants to hear of that.
+        var endsPlainly: Bool {
+            deadline == nil && timedOutAfter == nil && !record.isCancelRequested && !record.isDestroyRequested
+                && record.request.options.isPlain && !record.request.feedback.isEmpty && record.runs == 0
+                && record.outcomes.isEmpty
+        }
+
         func change(isRemoving: Bool) -> StorageChange { isRemoving ? .remove(record.id) : .put(record) }
 
         /// Gives what the attempt works with.
@@ -187,10 +197,15 @@ public struct NodeEngine: Sendable {
     /// When ``timersFired(at:)`` is next wanted.
     public var nextDeadline: Instant? {
         var next = timers.nextDeadline
-        for other in [expiries.nextDeadline, storageRetry] {
-            if let other { next = min(next ?? other, other) }
-        }
+        if let expiry = expiries.nextDeadline { next = min(next ?? expiry, expiry) }
+        if let storageRetry { next = min(next ?? storageRetry, storageRetry) }
         return next
+    }
+
+    /// What a shell wants to know at the end of each turn: ``nextDeadline``, ``isRecovered`` and ``isDrained``. Asked
+    /// for by their names, each would copy the engine first.
+    public mutating func lookAtEndOfTurn() -> (nextDeadline: Instant?, isRecovered: Bool, isDrained: Bool) {
+        (nextDeadline, isRecovered, isDrained)
     }
 
     public var runningCount: Int { ready.runningCount }

@@ -2,7 +2,7 @@ public import JRBase
 public import JRWire
 
 /// A connection as engines know it: a number that its shell gave and never gives again.
-public struct LinkID: Hashable, Sendable, Comparable, CustomStringConvertible {
+public struct LinkID: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStringConvertible {
     public let number: Int
 
     public init(_ number: Int) {

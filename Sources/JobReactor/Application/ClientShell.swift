@@ -8,17 +8,21 @@ import JRWire
 final class ClientShell: PeerLinkOwner {
     private let loop: Loop
     private let observe: @Sendable (ClientEvent) -> Void
-    private var engine: ClientEngine
+    // SAFETY: the engine calls nobody, so that no access to it can begin within another one.
+    @exclusivity(unchecked) private var engine: ClientEngine
     private var dialler: Dialler?
     private var link: PeerLink?
     private var local: (distributor: DistributorShell, link: LinkID)?
     private var nextLink = 1
     private var isTurnPlanned = false
+    /// Made once, and not for every turn.
+    private lazy var endOfTurn: (Loop) -> Void = { [weak self] _ in self?.finishTurn() }
     /// Itself, from start to stop.
     private var whileRunning: ClientShell?
     /// Whoever waits for a job, and whether for its end or only until it is stored. An id that is enqueued twice is one
     /// job, of which both hear.
-    private var observers = SlotMap<Observers>()
+    // SAFETY: no access to it calls anybody: whoever is taken out is held by a local value too, and ends after it.
+    @exclusivity(unchecked) private var observers = SlotMap<Observers>()
     /// Taken from the engine and told; kept for their memory.
     private var actions: [LinkAction] = []
     private var events: [ClientEngine.Told] = []
@@ -158,7 +162,7 @@ final class ClientShell: PeerLinkOwner {
     private func planTurn() {
         guard !isTurnPlanned else { return }
         isTurnPlanned = true
-        loop.atEndOfTurn { [weak self] _ in self?.finishTurn() }
+        loop.atEndOfTurn(endOfTurn)
     }
 
     private func finishTurn() {
@@ -187,12 +191,21 @@ final class ClientShell: PeerLinkOwner {
         unstored?.count = engine.unstoredCount
     }
 
+    /// Who hears all of a job, where that is one and nobody else hears of it.
+    private func alone(_ listener: Handle) -> JobObserver? {
+        observers.with(listener) { $0.firstUntilEnd && $0.others.isEmpty ? $0.first : nil } ?? nil
+    }
+
     private func tell(_ event: consuming ClientEngine.Event, _ listener: Handle?) {
         switch consume event {
         case .accepted(_, let reason):
-            if let found = listener.flatMap({ observers[$0] }) { found.tell(.accepted(reason: reason)) }
+            guard let listener else { break }
+            if let alone = alone(listener) { return alone(.accepted(reason: reason)) }
+            if let found = observers[listener] { found.tell(.accepted(reason: reason)) }
         case .stored(_, let node):
-            guard let listener, let found = observers[listener] else { break }
+            guard let listener else { break }
+            if let alone = alone(listener) { return alone(.stored(node: node)) }
+            guard let found = observers[listener] else { break }
             if !found.firstUntilEnd || !found.others.isEmpty { observers[listener] = found.untilEnd }
             found.tell(.stored(node: node))
         case .refused(let id, let code, let text):

@@ -91,7 +91,7 @@ public final class JobClient: JobQueue, Sendable {
     }
 
     /// The reactor's clock.
-    public var wallTime: WallTime { reactor.now.wall }
+    public var wallTime: WallTime { reactor.wall }
 
     /// Closes the connection. Feedback that has not come yet is lost to this program, and jobs go on.
     public func stop() {

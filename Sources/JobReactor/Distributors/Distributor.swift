@@ -90,5 +90,5 @@ public final class Distributor: JobQueue, Sendable {
     }
 
     /// The reactor's clock.
-    public var wallTime: WallTime { reactor.now.wall }
+    public var wallTime: WallTime { reactor.wall }
 }

@@ -9,12 +9,15 @@ final class DistributorShell: PeerLinkOwner {
     private let loop: Loop
     private let log: LogHandler?
     private let heartbeat: Interval
-    private var engine: DistributorEngine
+    // SAFETY: the engine calls nobody, so that no access to it can begin within another one.
+    @exclusivity(unchecked) private var engine: DistributorEngine
     private var links: [LinkID: PeerLink] = [:]
     /// Applications in this process, reached without a socket.
     private var local: [LinkID: ClientShell] = [:]
     private var nextLink = 1
     private var isTurnPlanned = false
+    /// Made once, and not for every turn.
+    private lazy var endOfTurn: (Loop) -> Void = { [weak self] _ in self?.finishTurn() }
     /// Taken from the engine and done; kept for its memory.
     private var actions: [LinkAction] = []
     private var listener: Listener?
@@ -148,7 +151,7 @@ final class DistributorShell: PeerLinkOwner {
     private func planTurn() {
         guard !isTurnPlanned else { return }
         isTurnPlanned = true
-        loop.atEndOfTurn { [weak self] _ in self?.finishTurn() }
+        loop.atEndOfTurn(endOfTurn)
     }
 
     private func finishTurn() {

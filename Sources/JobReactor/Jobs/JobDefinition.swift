@@ -123,6 +123,12 @@ public struct JobDefinition: Sendable {
         set { box = Box(name: name, work: work, callbacks: callbacks, errbacks: newValue) }
     }
 
+    /// All that an attempt does which succeeds, where that is one body which knows nothing of its job.
+    var soleBody: JobBody? {
+        guard case .step(.synchronous(let body)) = box.work, box.callbacks.isEmpty else { return nil }
+        return body
+    }
+
     /// Whether a body of it asks for the context.
     var looksAtContext: Bool { box.looksAtContext }
 

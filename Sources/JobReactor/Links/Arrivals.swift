@@ -21,8 +21,7 @@ struct Arrivals: ~Copyable {
     mutating func next() -> Message? {
         guard end == nil else { return nil }
         do {
-            guard let body = try decoder.next() else { return nil }
-            let message = try Message(body: body)
+            guard let message = try decoder.nextMessage() else { return nil }
             guard case .failure(_, let text) = message else { return message }
             end = .failed(text)
         } catch let error as MessageError {

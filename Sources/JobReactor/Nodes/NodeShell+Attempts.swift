@@ -53,12 +53,30 @@ extension NodeShell {
         storage.markRunning(order.record.id)
         if configuration.logsJobs { log(.debug, job: order.record.id, beginning(of: order)) }
         let isOnLoop = order.lane == .loop && definition.isSynchronous
+        if isOnLoop, !configuration.mergesJobItself, let body = definition.soleBody {
+            return runInTurn(order) { runAlone(body, definition, order) }
+        }
+        let runner = runner(definition, order, isOnLoop: isOnLoop)
+        if isOnLoop { runInTurn(order) { runner.run() } } else { runElsewhere(runner, order) }
+    }
+
+    private func runner(_ definition: JobDefinition, _ order: RunOrder, isOnLoop: Bool) -> AttemptRunner {
         let needsName = configuration.mergesJobItself || definition.looksAtContext
-        let runner = AttemptRunner(
+        return AttemptRunner(
             definition, order.record, host: host, cancellation: isOnLoop ? nil : AttemptCancellation(),
             mergesJobItself: configuration.mergesJobItself, distributor: needsName ? distributorName(order.origin) : nil
         )
-        if isOnLoop { runInTurn(runner, order) } else { runElsewhere(runner, order) }
+    }
+
+    /// What most jobs are: a runner, with its copy of all that is known of the job, is made only where it fails.
+    private func runAlone(_ body: JobBody, _ definition: JobDefinition, _ order: RunOrder) -> AttemptResult {
+        var args = JobArguments(encoded: order.record.request.arguments)
+        do {
+            try body(&args)
+            return .success(arguments: args.encoded)
+        } catch {
+            return runner(definition, order, isOnLoop: true).fail(error, args)
+        }
     }
 
     private func cannotRun(_ order: RunOrder) {
@@ -85,12 +103,12 @@ extension NodeShell {
         return latestDefinition
     }
 
-    private func runInTurn(_ runner: AttemptRunner, _ order: RunOrder) {
-        guard let limit = configuration.slowTurn else { return ended(order, runner.run()) }
+    private func runInTurn(_ order: RunOrder, _ attempt: () -> AttemptResult) {
+        guard let limit = configuration.slowTurn else { return ended(order, attempt()) }
         let start = SystemClock.instant()
-        let result = runner.run()
+        let result = attempt()
         let time = SystemClock.instant() - start
-        if time > limit { tellSlow("job '\(runner.definition.name)'", order.record.id, time) }
+        if time > limit { tellSlow("job '\(order.record.request.name)'", order.record.id, time) }
         ended(order, result)
     }
 

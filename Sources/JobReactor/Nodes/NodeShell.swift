@@ -17,7 +17,8 @@ final class NodeShell: PeerLinkOwner {
     let definitions: [String: JobDefinition]
     /// That of the last attempt: most jobs are like the one before them.
     var latestDefinition: JobDefinition?
-    var engine: NodeEngine
+    // SAFETY: the engine calls nobody, so that no access to it can begin within another one.
+    @exclusivity(unchecked) var engine: NodeEngine
     private var links: [LinkID: PeerLink] = [:]
     private var listener: Listener?
     /// The dialler that made a link.
@@ -26,6 +27,8 @@ final class NodeShell: PeerLinkOwner {
     private var nextLink = 1
     private var timer: (handle: Handle, deadline: Instant)?
     private var isTurnPlanned = false
+    /// Made once, and not for every turn.
+    private lazy var endOfTurn: (Loop) -> Void = { [weak self] _ in self?.finishTurn() }
     /// Taken from the engine and done; kept for its memory.
     private var actions: [LinkAction] = []
     private var hasToldRecovery = false
@@ -171,7 +174,7 @@ final class NodeShell: PeerLinkOwner {
     func planTurn() {
         guard !isTurnPlanned, !isClosed else { return }
         isTurnPlanned = true
-        loop.atEndOfTurn { [weak self] _ in self?.finishTurn() }
+        loop.atEndOfTurn(endOfTurn)
     }
 
     private func finishTurn() {
@@ -184,10 +187,11 @@ final class NodeShell: PeerLinkOwner {
         engine.takeActions(into: &actions)
         self.actions = send(Outgoing(consume actions)).emptied()
         for cancellation in engine.takeCancellations() { stop(cancellation) }
-        tellRecovery()
-        armTimer()
+        let end = engine.lookAtEndOfTurn()
+        if end.isRecovered, !hasToldRecovery { tellRecovery() }
+        armTimer(for: end.nextDeadline)
         if counting.isWatched { counting.look(at: engine.counts, on: loop) }
-        guard engine.isDrained, !hasToldDrained else { return }
+        guard end.isDrained, !hasToldDrained else { return }
         if isLeaving { finishDrain() } else { tellPaused() }
     }
 
@@ -281,7 +285,6 @@ final class NodeShell: PeerLinkOwner {
     }
 
     private func tellRecovery() {
-        guard engine.isRecovered, !hasToldRecovery else { return }
         hasToldRecovery = true
         storage.clearInheritedMarks()
         observe(.recovered(engine.recovery))
@@ -289,20 +292,20 @@ final class NodeShell: PeerLinkOwner {
         planTurn()
     }
 
-    private func armTimer() {
-        let deadline = engine.nextDeadline
-        guard timer?.deadline != deadline else { return }
-        if let timer { loop.cancel(timer.handle) }
-        timer = deadline.map { deadline in
-            (
-                loop.schedule(at: deadline) { [weak self] loop in
-                    guard let self else { return }
-                    self.timer = nil
-                    self.engine.timersFired(at: loop.now)
-                    self.planTurn()
-                }, deadline
-            )
+    /// A timer that is early already stays, and looks again when it fires: most deadlines go before they come.
+    private func armTimer(for deadline: Instant?) {
+        guard let deadline else { return }
+        if let timer {
+            if timer.deadline <= deadline { return }
+            loop.cancel(timer.handle)
         }
+        let handle = loop.schedule(at: deadline) { [weak self] loop in
+            guard let self else { return }
+            self.timer = nil
+            self.engine.timersFired(at: loop.now)
+            self.planTurn()
+        }
+        timer = (handle, deadline)
     }
 
     // MARK: Stop
