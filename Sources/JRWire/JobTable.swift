@@ -65,6 +65,8 @@ public struct JobTable<Value: BitwiseCopyable & Sendable>: Sendable {
     }
 
     /// The value of this id. Setting nil takes it out.
+    ///
+    /// - Parameter id: of the job.
     @inlinable
     public subscript(id: JobID) -> Value? {
         get { used == 0 ? nil : place(of: id)?.value }
