@@ -64,8 +64,12 @@ public struct JournalRecovery: Sendable {
         leftoverSegments = Array(segments.dropLast(older + 1))
     }
 
-    /// Takes the next of ``neededSegments``, the whole file.
-    public mutating func read(_ bytes: [UInt8]) throws(JournalRefusal) {
+    /// Takes the next of ``neededSegments``.
+    ///
+    /// - Parameters:
+    ///   - bytes: the whole file, or all of it but zeros at its end.
+    ///   - fileBytes: the length of the file; nil where `bytes` are all of it.
+    public mutating func read(_ bytes: [UInt8], fileBytes: Int? = nil) throws(JournalRefusal) {
         guard position < neededSegments.count else { return }
         let name = neededSegments[position]
         let header = try Self.header(bytes[...], of: name, identity: meta.identity)
@@ -75,9 +79,10 @@ public struct JournalRecovery: Sendable {
                 at: 0)
         }
         lastSequence = name - 1
-        try readFrames(SegmentScan(bytes[...], header: header))
-        segmentBytes.append(bytes.count)
-        if keepsBytes { kept.append(bytes) }
+        let scan = SegmentScan(bytes[...], header: header, fileBytes: fileBytes)
+        segmentBytes.append(scan.fileBytes)
+        let read = try readFrames(scan)
+        if keepsBytes { kept.append(read.count == bytes.count ? bytes : Array(read)) }
         position += 1
     }
 
@@ -96,7 +101,8 @@ public struct JournalRecovery: Sendable {
             recordsRead: recordsRead, tail: tail, bytes: kept)
     }
 
-    private mutating func readFrames(_ start: SegmentScan) throws(JournalRefusal) {
+    /// Gives the bytes that were looked at.
+    private mutating func readFrames(_ start: SegmentScan) throws(JournalRefusal) -> ArraySlice<UInt8> {
         var walk = SegmentWalk(scan: start)
         while true {
             switch walk.scan.next() {
@@ -113,9 +119,11 @@ public struct JournalRecovery: Sendable {
                         "frames are missing: sequence \(frame.firstSequence) follows \(walk.scan.nextSequence - 1)"),
                     at: frame.offset)
             case .end(let offset):
-                return try end(walk, at: offset, because: nil)
+                try end(walk, at: offset, because: nil)
+                return walk.scan.bytes
             case .damaged(let offset, let damage):
-                return try end(walk, at: offset, because: damage)
+                try end(walk, at: offset, because: damage)
+                return walk.scan.bytes
             }
         }
     }
@@ -187,8 +195,8 @@ public struct JournalRecovery: Sendable {
             guard written == 0 else {
                 throw refusal(.damaged("bytes follow the segment's seal or close frame"), at: offset)
             }
-        } else if walk.scan.bytes.count < Int(walk.scan.header.preallocatedBytes) {
-            let length = "\(walk.scan.bytes.count) of \(walk.scan.header.preallocatedBytes) bytes are there"
+        } else if walk.scan.fileBytes < Int(walk.scan.header.preallocatedBytes) {
+            let length = "\(walk.scan.fileBytes) of \(walk.scan.header.preallocatedBytes) bytes are there"
             throw refusal(.damaged("the file has been cut short: \(length)"), at: offset)
         }
         if let later = walk.scan.laterFrame(after: offset, durableBeyond: lastSequence) {

@@ -120,6 +120,12 @@ public struct RecoveredJournal: Sendable {
         return !lastSegmentIsDurable || tail.offset < Int(tail.scan.header.preallocatedBytes) / 2
     }
 
+    /// Whether the witness tells of a record in the last segment.
+    public var lastSegmentIsWitnessed: Bool {
+        guard let tail, let witness else { return false }
+        return witness.segment == tail.firstSequence && witness.sequence >= tail.firstSequence
+    }
+
     /// Whether the last segment is gone on with as it lies there, after what may not be on the disk was written once
     /// more: see ``RecoveredTail/uncertain(_:)``. One that ended with a seal or close frame is not, as that frame has
     /// to become another one.

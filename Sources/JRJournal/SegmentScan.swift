@@ -11,14 +11,22 @@ public struct SegmentScan: Sendable {
         case gap(JournalFrame)
     }
 
-    public let bytes: ArraySlice<UInt8>
+    public private(set) var bytes: ArraySlice<UInt8>
+    /// How long the file is: what it has beyond ``bytes`` is zeros.
+    public let fileBytes: Int
     public let header: SegmentHeader
     /// The sequence number that the next frame must begin with.
     public private(set) var nextSequence: UInt64
     public private(set) var offset = JournalFormat.segmentHeaderBytes
 
-    /// A scan of the whole segment `bytes`, which begins with `header`.
-    public init(_ bytes: ArraySlice<UInt8>, header: SegmentHeader) {
+    /// A scan of the segment `bytes`, which begins with `header`.
+    ///
+    /// - Parameters:
+    ///   - bytes: the whole file, or all of it but zeros at its end.
+    ///   - header: how it begins.
+    ///   - fileBytes: the length of the file; nil where `bytes` are all of it.
+    public init(_ bytes: ArraySlice<UInt8>, header: SegmentHeader, fileBytes: Int? = nil) {
+        self.fileBytes = max(fileBytes ?? 0, bytes.count)
         self.header = header
         self.bytes = bytes
         nextSequence = header.firstSequence
@@ -26,7 +34,13 @@ public struct SegmentScan: Sendable {
 
     /// The next step. After anything but a frame it says the same again.
     public mutating func next() -> Step {
-        switch JournalFrame.parse(bytes, at: offset, salt: header.salt) {
+        var parsed = JournalFrame.parse(bytes, at: offset, salt: header.salt)
+        if parsed == .damaged(.cutOff), bytes.count < fileBytes {
+            // Some file systems make a hole of zeros that were written, and a frame may end with some.
+            bytes = padded
+            parsed = JournalFrame.parse(bytes, at: offset, salt: header.salt)
+        }
+        switch parsed {
         case .frame(let frame):
             guard frame.firstSequence == nextSequence else { return .gap(frame) }
             offset = frame.end
@@ -38,6 +52,8 @@ public struct SegmentScan: Sendable {
             return .damaged(offset: offset, damage)
         }
     }
+
+    private var padded: ArraySlice<UInt8> { bytes + repeatElement(0, count: fileBytes - bytes.count) }
 
     public func records(of frame: JournalFrame) -> JournalRecords {
         JournalRecords(body: body(of: frame), count: frame.count)
@@ -54,7 +70,11 @@ public struct SegmentScan: Sendable {
         var next = offset
         while let place = JournalFrame.firstMagic(in: bytes, from: next) {
             next = place + 1
-            guard case .frame(let frame) = JournalFrame.parse(bytes, at: place, salt: header.salt) else { continue }
+            var parsed = JournalFrame.parse(bytes, at: place, salt: header.salt)
+            if parsed == .damaged(.cutOff), bytes.count < fileBytes {
+                parsed = JournalFrame.parse(padded, at: place, salt: header.salt)
+            }
+            guard case .frame(let frame) = parsed else { continue }
             if frame.lastSequence > sequence, frame.durableSequence > sequence { return frame }
         }
         return nil

@@ -17,7 +17,10 @@ public final class JournalStorage: JobStorage {
     private let sync: StorageSync
     private let sizes: SegmentSizes
     private let policy: CompactionPolicy
+    private let packsWaiting: Bool
     private var mailbox: Monitor<WriterMailbox>?
+    /// Of the thread that has begun to open it.
+    private var ahead: Monitor<WriterMailbox>?
     private var marks: RunningMarks?
     private var isCommitting = false
     private var observer: ((Loop, StorageEvent) -> Void)?
@@ -25,13 +28,28 @@ public final class JournalStorage: JobStorage {
     /// - Parameters:
     ///   - directory: made with mode 0700 if it is missing; refused if others than its owner may enter it.
     ///   - sync: when what was written is made to reach the disk.
-    public convenience init(directory: String, sync: StorageSync = .always) {
-        self.init(StoreDirectory(directory), sync: sync, sizes: .usual)
+    ///   - packsWaiting: whether jobs that wait for their time are found in ``StorageContents/waiting``.
+    public convenience init(directory: String, sync: StorageSync = .always, packsWaiting: Bool = false) {
+        self.init(StoreDirectory(directory), sync: sync, sizes: .usual, packsWaiting: packsWaiting)
+    }
+
+    /// What is opened already is taken over.
+    public convenience init(_ ahead: JournalAhead) {
+        self.init(
+            ahead.opening.directory, sync: ahead.opening.sync, sizes: ahead.opening.sizes,
+            policy: ahead.opening.policy, packsWaiting: ahead.opening.packsWaiting)
+        let isFirst = ahead.mailbox.update { mailbox in
+            defer { mailbox.isOwned = true }
+            return !mailbox.isOwned
+        }
+        if isFirst { self.ahead = ahead.mailbox }
     }
 
     init(
-        _ directory: StoreDirectory, sync: StorageSync, sizes: SegmentSizes, policy: CompactionPolicy = .usual
+        _ directory: StoreDirectory, sync: StorageSync, sizes: SegmentSizes, policy: CompactionPolicy = .usual,
+        packsWaiting: Bool = false
     ) {
+        self.packsWaiting = packsWaiting
         self.directory = directory
         self.sync = sync
         self.sizes = sizes
@@ -41,13 +59,15 @@ public final class JournalStorage: JobStorage {
     deinit {
         // The thread ends as in a crash; whoever wanted a good end has called `close`.
         mailbox?.update { $0.isAbandoned = true }
+        ahead?.update { $0.isAbandoned = true }
     }
 
     public func observe(_ body: @escaping (Loop, StorageEvent) -> Void) { observer = body }
 
     public func open(on loop: Loop, _ done: @escaping (Loop, Result<StorageContents, StorageError>) -> Void) {
         precondition(mailbox == nil, "JournalStorage: opened twice")
-        let mailbox = Monitor(WriterMailbox())
+        let begun = ahead.take()
+        let mailbox = begun ?? Monitor(WriterMailbox())
         self.mailbox = mailbox
         let start = SystemClock.instant()
         let answer = LoopBound(
@@ -65,14 +85,15 @@ public final class JournalStorage: JobStorage {
                     if let close = mailbox.update({ $0.close.take() }) { close.open(loop)(loop) }
                 }
             }, loop)
-        let opening = StoreOpening(directory: directory, sync: sync, sizes: sizes, policy: policy)
-        // The answer goes by the mailbox and not with the thread, which would keep it, and so this storage, for ever.
-        mailbox.update { $0.open = answer }
         let tell = LoopBound(
             { [weak self] (loop: Loop, event: StorageEvent) -> Void in self?.observer?(loop, event) }, loop)
-        let thread = WriterThread(mailbox: mailbox, reactor: loop.reactor, tell: tell)
+        // The answer goes by the mailbox and not with the thread, which would keep it, and so this storage, for ever.
+        mailbox.updateForOne { $0.open = WriterMailbox.Opening(answer: answer, reactor: loop.reactor, tell: tell) }
+        guard begun == nil else { return }
+        let opening = StoreOpening(
+            directory: directory, sync: sync, sizes: sizes, policy: policy, packsWaiting: packsWaiting)
         do {
-            try Threads.start(name: "jr-journal") { thread.run(opening) }
+            try WriterThread.start(opening, mailbox)
         } catch {
             let failure = StorageError.failed(error, directory: directory.path)
             loop.soon { answer.open($0)($0, .failure(failure)) }
@@ -98,6 +119,7 @@ public final class JournalStorage: JobStorage {
     public func clearInheritedMarks() { marks?.clearInherited() }
 
     public func close(on loop: Loop, _ done: @escaping (Loop) -> Void) {
+        ahead.take()?.update { $0.isAbandoned = true }
         guard let mailbox else {
             loop.soon(done)
             return
@@ -123,10 +145,29 @@ struct WriterMailbox: Sendable {
         case abandon
     }
 
-    var open: LoopBound<(Loop, Result<WriterThread.Ready, StorageError>) -> Void>?
+    /// Who waits for the store to be open.
+    struct Opening: Sendable {
+        var answer: LoopBound<(Loop, Result<WriterThread.Ready, StorageError>) -> Void>
+        var reactor: Reactor
+        var tell: LoopBound<(Loop, StorageEvent) -> Void>
+    }
+
+    enum Caller: Sendable {
+        case opening(Opening)
+        case nobody
+    }
+
+    var open: Opening?
+    /// Of what is opened ahead: it has an owner.
+    var isOwned = false
     var commit: Commit?
     var close: LoopBound<(Loop) -> Void>?
     var isAbandoned = false
+
+    mutating func takeCaller() -> Caller? {
+        if let open = open.take() { return .opening(open) }
+        return isAbandoned ? .nobody : nil
+    }
 
     mutating func take() -> Order? {
         if let commit = commit.take() { return .commit(commit) }
@@ -144,10 +185,33 @@ struct WriterThread: Sendable {
 
     let mailbox: Monitor<WriterMailbox>
     let reactor: Reactor
-    let tell: LoopBound<(Loop, StorageEvent) -> Void>
 
-    func run(_ opening: StoreOpening) {
-        guard let store = open(opening) else { return }
+    /// The thread opens at once, and tells whoever asks, by the mailbox.
+    static func start(_ opening: StoreOpening, _ mailbox: Monitor<WriterMailbox>) throws(SystemError) {
+        try Threads.start(name: "jr-journal") { run(opening, mailbox) }
+    }
+
+    private static func run(_ opening: StoreOpening, _ mailbox: Monitor<WriterMailbox>) {
+        guard let (store, reactor, tell) = open(opening, mailbox) else { return }
+        WriterThread(mailbox: mailbox, reactor: reactor).work(on: store, telling: tell)
+    }
+
+    /// In a function of its own: the answer keeps the storage, and neither it nor what was found is to live as long as
+    /// the thread.
+    private static func open(
+        _ start: StoreOpening, _ mailbox: Monitor<WriterMailbox>
+    ) -> (JournalStore, Reactor, LoopBound<(Loop, StorageEvent) -> Void>)? {
+        var opening = start
+        opening.makesReserve = false
+        let result = Result { () throws(StorageError) in try opening.open() }
+        guard case .opening(let caller) = mailbox.wait(until: { $0.takeCaller() }) else { return nil }
+        let ready = result.map { Ready(contents: $0.contents, marks: $0.marks) }
+        caller.reactor.execute { caller.answer.open($0)($0, ready) }
+        guard case .success(let opened) = result else { return nil }
+        return (opened.store, caller.reactor, caller.tell)
+    }
+
+    private func work(on store: JournalStore, telling tell: LoopBound<(Loop, StorageEvent) -> Void>) {
         var mayCompact = true
         var told: StorageError?
         while work(on: store, &mayCompact) {
@@ -157,30 +221,24 @@ struct WriterThread: Sendable {
         }
     }
 
-    private func open(_ start: StoreOpening) -> JournalStore? {
-        guard let answer = mailbox.update({ $0.open.take() }) else { return nil }
-        var opening = start
-        do {
-            let opened = try opening.open()
-            let ready = Ready(contents: opened.contents, marks: opened.marks)
-            reactor.execute { answer.open($0)($0, .success(ready)) }
-            return opened.store
-        } catch {
-            reactor.execute { answer.open($0)($0, .failure(error)) }
-            return nil
-        }
-    }
+    /// What a start has to store comes before what only a full disk needs.
+    private static let firstOrder = Interval.milliseconds(100)
 
     /// Carries out the next order, or what is to be done when there is none; false after the last one.
     private func work(on store: JournalStore, _ mayCompact: inout Bool) -> Bool {
-        let timeout = mayCompact ? .zero : store.syncDue.map { max($0 - SystemClock.instant(), .zero) }
+        let hasReserve = store.hasMadeReserve
+        let timeout =
+            !hasReserve
+            ? Self.firstOrder : mayCompact ? .zero : store.syncDue.map { max($0 - SystemClock.instant(), .zero) }
         switch mailbox.wait(timeout: timeout, until: { $0.take() }) {
         case nil:
+            if !hasReserve { store.makeReserve() }
             store.syncIfDue()
             mayCompact = store.compact()
         case .commit(let commit):
             let result = Result { () throws(StorageError) in try store.commit(commit.changes) }
             reactor.execute { commit.answer.open($0)($0, result) }
+            if !hasReserve { store.makeReserve() }
             // A stream of commits must not keep a sync that is due from being made.
             store.syncIfDue()
             mayCompact = store.compact()
@@ -192,5 +250,22 @@ struct WriterThread: Sendable {
             return false
         }
         return true
+    }
+}
+
+/// A journal that is being opened on its writer's thread before there is a loop to answer on, while the program does
+/// something else: ``JournalStorage/init(_:)`` takes it over.
+public struct JournalAhead: Sendable {
+    let opening: StoreOpening
+    let mailbox = Monitor(WriterMailbox())
+
+    /// Begins to open it; nil where there can be no thread for that now.
+    ///
+    /// - Parameters:
+    ///   - directory: see ``JournalStorage/init(directory:sync:packsWaiting:)``.
+    ///   - sync: see there.
+    public init?(directory: String, sync: StorageSync) {
+        opening = StoreOpening(directory: StoreDirectory(directory), sync: sync, packsWaiting: true)
+        do { try WriterThread.start(opening, mailbox) } catch { return nil }
     }
 }

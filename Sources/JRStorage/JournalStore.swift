@@ -50,9 +50,16 @@ final class JournalStore {
         self.witness = witness
         self.lock = lock
         witnessSynced = SystemClock.instant()
-        // Without it the store opens all the same: jobs can end, and new ones are refused until there is room.
+    }
+
+    /// Without it the store is open all the same: jobs can end, and new ones are refused until there is room.
+    func makeReserve() {
+        hasMadeReserve = true
         try? reserve.ensure(writer.reserve)
     }
+
+    /// ``makeReserve()`` was called.
+    private(set) var hasMadeReserve = false
 
     var liveRecords: Int { writer.liveRecords }
 
@@ -117,6 +124,7 @@ final class JournalStore {
     private func makeRoom(for changes: [StorageChange]) throws(StorageError) {
         let bytes = writer.commitBytes.count
         let addsRecords = writer.commitAddsRecords
+        if !hasMadeReserve { makeReserve() }
         // Its records may get other sequence numbers: the commit is made again.
         writer.commitFailed()
         do {

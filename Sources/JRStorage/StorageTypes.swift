@@ -41,6 +41,8 @@ public struct StorageContents: Sendable {
     /// Every live job, in the order of their first put, and whether an attempt of it was under way when the last
     /// process that had this storage died.
     public var jobs: [RecoveredJob]
+    /// Those of them that wait for their time, as far as the storage gives them packed; they are not among ``jobs``.
+    public var waiting = WaitingJobs()
     public var report: StorageReport
 
     public init(jobs: [RecoveredJob] = [], report: StorageReport = StorageReport()) {

@@ -152,6 +152,21 @@ struct StoreDirectory: Sendable {
         }
     }
 
+    /// A file up to where, by what the file system says, only zeros follow, and how long all of it is: the empty rest
+    /// of a segment is megabytes. No bytes if there is none.
+    func readData(_ name: String) throws(SystemError) -> (bytes: [UInt8], length: Int) {
+        do {
+            try check(.read, name)
+            let file = try Files.open(path(of: name), [.read, .noFollow])
+            let size = Int(try Files.status(of: file.raw).size)
+            let count = Files.endOfData(file.raw, size: size)
+            return (try Files.read(file.raw, at: 0, count: count), size)
+        } catch {
+            if error.name == "ENOENT" { return ([], 0) }
+            throw error
+        }
+    }
+
     /// An empty file; one that was there is gone.
     func create(_ name: String) throws(SystemError) -> StoreFile {
         try check(.create, name)

@@ -12,6 +12,10 @@ struct StoreOpening {
     let sync: StorageSync
     var sizes = SegmentSizes.usual
     var policy = CompactionPolicy.usual
+    /// Whether jobs that wait for their time are handed over packed.
+    var packsWaiting = false
+    /// Whether the store has its reserve for a full disk when it is open; else its owner sees to that.
+    var makesReserve = true
 
     struct Opened {
         var store: JournalStore
@@ -24,10 +28,13 @@ struct StoreOpening {
         let lock = try StoreLock(directory)
         let recovered = try recover()
         let marks = try directory.attempt { () throws(SystemError) in try openMarks() }
-        let jobs = try decode(recovered, running: marks.inherited)
-        return try directory.attempt { () throws(SystemError) in
+        let (waiting, records) = try pack(recovered, running: marks.inherited)
+        let jobs = try decode(records, of: recovered, running: marks.inherited)
+        var opened = try directory.attempt { () throws(SystemError) in
             try begin(after: recovered, jobs: jobs, marks: marks, lock: lock)
         }
+        opened.contents.waiting = waiting
+        return opened
     }
 
     // MARK: What is there
@@ -57,17 +64,47 @@ struct StoreOpening {
         }
         for segment in recovery.neededSegments {
             let name = JournalFormat.segmentName(segment)
-            let bytes = try directory.attempt { () throws(SystemError) in try directory.read(name) ?? [] }
-            do { try recovery.read(bytes) } catch { throw .corrupt(error, directory: directory.path) }
+            let (bytes, length) = try directory.attempt { () throws(SystemError) in try directory.readData(name) }
+            do { try recovery.read(bytes, fileBytes: length) } catch {
+                throw .corrupt(error, directory: directory.path)
+            }
         }
         do { return try recovery.finish() } catch { throw .corrupt(error, directory: directory.path) }
     }
 
+    /// Those that wait for their time, if they are wanted packed, and where all others are.
+    private func pack(
+        _ recovered: RecoveredJournal, running: Set<JobID>
+    ) throws(StorageError) -> (WaitingJobs, [RecoveredRecord]) {
+        var waiting = WaitingJobs()
+        guard packsWaiting else { return (waiting, recovered.records) }
+        var others: [RecoveredRecord] = []
+        let now = SystemClock.wall()
+        for found in recovered.records {
+            let id = JobID(found.key)
+            do {
+                if !running.contains(id), try waiting.insert(decoding: recovered.value(of: found), id: id, at: now) {
+                    continue
+                }
+            } catch {
+                throw Self.unreadable(found, of: recovered, directory: directory.path)
+            }
+            others.append(found)
+        }
+        return (waiting, others)
+    }
+
+    private static func unreadable(
+        _ found: RecoveredRecord, of recovered: RecoveredJournal, directory: String
+    ) -> StorageError {
+        .unreadable(
+            JobID(found.key), file: JournalFormat.segmentName(recovered.segments[found.segment]), directory: directory)
+    }
+
     /// All jobs, or the first that cannot be read. Two threads share many of them.
     private func decode(
-        _ recovered: RecoveredJournal, running: Set<JobID>
+        _ records: [RecoveredRecord], of recovered: RecoveredJournal, running: Set<JobID>
     ) throws(StorageError) -> [RecoveredJob] {
-        let records = recovered.records
         let path = directory.path
         let other = Monitor<Result<[RecoveredJob], StorageError>?>(nil)
         let middle = records.count / 2
@@ -111,8 +148,7 @@ struct StoreOpening {
                 guard record.id == id else { throw UnpackError.outOfRange(offset: 0) }
                 jobs.append(RecoveredJob(record: record, wasRunning: running.contains(id)))
             } catch {
-                throw .unreadable(
-                    id, file: JournalFormat.segmentName(recovered.segments[found.segment]), directory: directory)
+                throw unreadable(found, of: recovered, directory: directory)
             }
         }
         return jobs
@@ -164,19 +200,24 @@ struct StoreOpening {
         report.recordsRead = recovered.recordsRead
         report.segments = recovered.segments.count
         let (segment, dead) = try openSegment(after: recovered, &writer, &report)
-        try directory.sync()
+        // The name of a segment was made durable before anything in it was. And when it is gone on with, the witness
+        // that is on the disk, which says less, remains true: the next one is synced within a second of a commit.
+        let isKnown = recovered.lastSegmentGoesOnInPlace && recovered.lastSegmentIsWitnessed
+        if !isKnown { try directory.sync() }
         let witness = try directory.open(JournalFormat.witnessName)
         let place = writer.synced()
         try witness.write(place.encoded(), at: place.slotOffset)
-        try witness.syncData()
+        if !isKnown { try witness.syncData() }
         directory.removeSegments(dead + recovered.leftovers)
         if !marks.inherited.isEmpty {
+            // One that is marked was not packed.
             let stored = Set(jobs.map(\.record.id))
             marks.keepInherited { stored.contains($0) }
         }
         let store = JournalStore(
             directory: directory, sync: sync, policy: policy, writer: writer, segment: segment, witness: witness,
             lock: lock)
+        if makesReserve { store.makeReserve() }
         return Opened(store: store, contents: StorageContents(jobs: jobs, report: report), marks: marks)
     }
 

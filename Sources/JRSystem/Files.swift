@@ -122,6 +122,23 @@ public enum Files {
         return bytes
     }
 
+    /// Where the last of a file's data ends, as far as its file system says: all that follows up to its end reads as
+    /// zeros. Its size where the file system does not say, or the file has very many holes.
+    public static func endOfData(_ raw: Int32, size: Int) -> Int {
+        // SEEK_DATA and SEEK_HOLE, which Glibc's module leaves out.
+        let (nextData, nextHole): (Int32, Int32) = (3, 4)
+        var end = 0
+        for _ in 0..<64 {
+            guard end < size else { return size }
+            let data = lseek(raw, off_t(end), nextData)
+            guard data >= 0 else { return errno == ENXIO ? end : size }
+            let hole = lseek(raw, data, nextHole)
+            guard hole > data else { return size }
+            end = Int(hole)
+        }
+        return size
+    }
+
     /// Writes every byte, waiting where the descriptor has no room.
     public static func writeAll(
         _ raw: Int32, _ bytes: UnsafeRawBufferPointer, subject: String? = nil

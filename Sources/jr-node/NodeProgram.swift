@@ -86,6 +86,7 @@ final class NodeProgram: Sendable {
     private static func load(
         _ options: inout NodeOptions, _ environment: [String: String]
     ) throws(JobDirectoryError) -> Bool {
+        options.node.openStorageAhead()
         let leftPrograms = LeftPrograms.beginEnding(environment: environment)
         let kept = environment["JR_KEPT_JOBS"]
         if let kept, Files.exists(kept) {

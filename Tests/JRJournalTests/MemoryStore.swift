@@ -1,5 +1,6 @@
 import JRBase
 import JRJournal
+import Testing
 
 /// A store's directory in memory, written by the real writer and read by the real recovery: what the shell does,
 /// without a disk.
@@ -39,13 +40,37 @@ struct MemoryStore {
         note(writer.synced())
     }
 
+    /// Of whole files, and once more of files without the zeros at their ends, which comes to the same.
     static func recover(_ files: [String: [UInt8]]) throws(JournalRefusal) -> RecoveredJournal {
+        let short = Result { () throws(JournalRefusal) in try recover(files, withoutZeros: true) }
+        let whole: RecoveredJournal
+        do { whole = try recover(files, withoutZeros: false) } catch {
+            if case .failure(let other) = short {
+                #expect(other == error)
+            } else {
+                Issue.record("zeros make a refusal")
+            }
+            throw error
+        }
+        let other = try short.get()
+        #expect(other.records == whole.records && other.recordsRead == whole.recordsRead)
+        #expect(other.records.map { other.value(of: $0) } == whole.records.map { whole.value(of: $0) })
+        #expect(other.segmentBytes == whole.segmentBytes && other.lastSequence == whole.lastSequence)
+        #expect(other.tail?.offset == whole.tail?.offset && other.tail?.torn == whole.tail?.torn)
+        return whole
+    }
+
+    private static func recover(
+        _ files: [String: [UInt8]], withoutZeros: Bool
+    ) throws(JournalRefusal) -> RecoveredJournal {
         let segments = files.keys.filter { JournalFormat.firstSequence(ofSegment: $0) != nil }.sorted()
         var recovery = try JournalRecovery(
             meta: files[JournalFormat.metaName] ?? [], witness: files[JournalFormat.witnessName],
             names: Array(files.keys), lastHeader: (files[segments.last ?? ""] ?? [])[...])
         for segment in recovery.neededSegments {
-            try recovery.read(files[JournalFormat.segmentName(segment)] ?? [])
+            let bytes = files[JournalFormat.segmentName(segment)] ?? []
+            let data = withoutZeros ? (bytes.lastIndex { $0 != 0 } ?? -1) + 1 : bytes.count
+            try recovery.read(Array(bytes.prefix(max(data, JournalFormat.segmentHeaderBytes))), fileBytes: bytes.count)
         }
         return try recovery.finish()
     }

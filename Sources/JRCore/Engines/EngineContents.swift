@@ -10,6 +10,7 @@ extension NodeEngine {
         jobs.forEach { _, job in
             if job.phase != .removing { records.append(job.record) }
         }
+        waiting.forEach { records.append($0) }
         return records
     }
 }

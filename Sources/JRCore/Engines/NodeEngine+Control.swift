@@ -25,7 +25,7 @@ extension NodeEngine {
     }
 
     private mutating func change(_ id: JobID, _ verb: String, at now: Now) -> Answer {
-        if let handle = handles[id] {
+        if let handle = handle(of: id) {
             switch verb {
             case "cancel": return cancel(handle, at: now)
             case "retry": return retry(handle, at: now)
@@ -94,6 +94,7 @@ extension NodeEngine {
 
     private mutating func destroyAll() -> Value {
         var count = 0
+        unpackAll()
         for handle in jobs.handles {
             guard let phase = jobs[handle]?.phase, phase != .removing else { continue }
             if case .running = phase { continue }

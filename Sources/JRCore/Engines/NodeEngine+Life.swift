@@ -122,7 +122,15 @@ extension NodeEngine {
 
     /// Makes ready what is due, forgets what nobody came for.
     public mutating func timersFired(at now: Now) {
-        while let (timer, value) = timers.popDue(at: now.instant) {
+        while true {
+            // In the order of their times, whichever of the two they wait in.
+            if let next = waiting.nextDeadline, next <= timers.nextDeadline ?? next,
+                let waited = waiting.popDue(at: now.instant)
+            {
+                ready(waited)
+                continue
+            }
+            guard let (timer, value) = timers.popDue(at: now.instant) else { break }
             switch value {
             case .due(let handle): due(handle, timer: timer)
             case .expiry(let handle): expired(handle)

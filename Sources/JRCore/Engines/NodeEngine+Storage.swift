@@ -117,6 +117,7 @@ extension NodeEngine {
 
     /// Storage has lost what it had: the next batch puts everything.
     public mutating func storageLost() {
+        unpackAll()
         jobs.forEach { handle, _ in markDirty(handle) }
     }
 
@@ -139,7 +140,7 @@ extension NodeEngine {
             // It may have been cancelled meanwhile.
             if isStoring { if isPlain { makeReady(handle) } else { start(handle, at: now) } }
         case .storedBefore(let id, let link):
-            if handles[id] != nil || finished[id] != nil {
+            if handles[id] != nil || finished[id] != nil || waiting.contains(id) {
                 noteStored(id, for: link)
             } else {
                 // The first copy was refused in between, on a link that may be gone.
@@ -216,10 +217,17 @@ extension NodeEngine {
             return (due, due == nil ? nil : Self.delay(of: job.record, retry), job.charge == .nobody)
         }
         guard let (due, delay, isCounted) = found else { return }
-        if isCounted { countScheduled(handle, -1) }
-        guard let due else { return makeReady(handle) }
+        guard let due else {
+            if isCounted { countScheduled(handle, -1) }
+            return makeReady(handle)
+        }
         // A wall clock that is set back cannot put a job off beyond the delay that it waits out.
-        schedule(handle, at: now.instant + min(due - now.wall, delay ?? due - now.wall))
+        let deadline = now.instant + min(due - now.wall, delay ?? due - now.wall)
+        if isCounted {
+            if pack(handle, until: deadline) { return }
+            countScheduled(handle, -1)
+        }
+        schedule(handle, at: deadline)
     }
 
     /// The delay that the job's due time was made from; nil for a date.
@@ -238,7 +246,16 @@ extension NodeEngine {
     // MARK: Start
 
     /// Takes over what storage held. Attempts start once what follows from it is stored in turn.
-    public mutating func recovered(_ records: [RecoveredJob], at now: Now) {
+    ///
+    /// - Parameters:
+    ///   - records: all jobs but those of `waiting`.
+    ///   - waiting: jobs that wait for their time, as far as the storage has them packed.
+    ///   - now: the time.
+    public mutating func recovered(
+        _ records: [RecoveredJob], waiting: consuming WaitingJobs = WaitingJobs(), at now: Now
+    ) {
+        var records = records
+        take(waiting, &records, at: now)
         jobs.reserve(records.count)
         handles.reserveCapacity(records.count)
         timers.reserve(records.count)

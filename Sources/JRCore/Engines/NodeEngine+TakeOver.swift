@@ -8,7 +8,7 @@ extension NodeEngine {
     /// It takes what it can run and may run, as far as it has room: what it cannot, another node may.
     public mutating func takeOverChoices(_ records: [JobRecord]) -> [TakeOverChoice]? {
         guard isRecovered, !isDraining, !isStorageAway, storageRetry == nil else { return nil }
-        var places = settings.scheduledJobs - jobs.count
+        var places = settings.scheduledJobs - keptJobs
         var bytes = settings.scheduledBytes - scheduledBytes
         guard places > 0, bytes > 0 else { return nil }
         return records.map { record in
@@ -27,7 +27,7 @@ extension NodeEngine {
             // Not stored here yet, and perhaps never: then the copy is the only one.
             return jobs[handle]?.phase == .storing ? .leave : .drop
         }
-        if finished[record.id] != nil { return .drop }
+        if finished[record.id] != nil || waiting.contains(record.id) { return .drop }
         // What has ended waits for nothing but to be told, or looked at.
         if record.status.isEnded { return .take }
         let placement = record.request.options.placement
@@ -42,7 +42,7 @@ extension NodeEngine {
     /// These jobs, of those that it chose, are stored as its own now. They are treated as those found at a start, and
     /// what follows from that is stored before an attempt is made.
     public mutating func tookOver(_ found: [RecoveredJob], at now: Now) {
-        for found in found where handles[found.record.id] == nil {
+        for found in found where handles[found.record.id] == nil && !waiting.contains(found.record.id) {
             let handle = jobs.insert(Job(record: found.record, phase: .storing, charge: .nobody, origin: nil))
             handles[found.record.id] = handle
             counters.takenOver += 1

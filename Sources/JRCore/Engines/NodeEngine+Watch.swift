@@ -103,7 +103,7 @@ extension NodeEngine {
     private var mark: Value { [.bytes(session.bytes), .int(viewVersion)] }
 
     /// Jobs that have ended and are kept, for their outcome or for people.
-    private var keptCount: Int { jobs.count - windows.heldCount - scheduledCount }
+    private var keptCount: Int { keptJobs - windows.heldCount - scheduledCount }
 
     private var state: String {
         if !isRecovered { return "recovering" }

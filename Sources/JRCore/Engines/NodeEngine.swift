@@ -127,6 +127,8 @@ public struct NodeEngine: Sendable {
 
     var jobs = SlotMap<Job>()
     var handles: [JobID: Handle] = [:]
+    /// Jobs for a later time that have not begun: in no other table.
+    var waiting = WaitingJobs()
     var timers = TimerHeap<Timer>()
     var expiries = ExpiryLine()
     var windows: GrantWindows
@@ -197,6 +199,7 @@ public struct NodeEngine: Sendable {
     /// When ``timersFired(at:)`` is next wanted.
     public var nextDeadline: Instant? {
         var next = timers.nextDeadline
+        if let wait = waiting.nextDeadline { next = min(next ?? wait, wait) }
         if let expiry = expiries.nextDeadline { next = min(next ?? expiry, expiry) }
         if let storageRetry { next = min(next ?? storageRetry, storageRetry) }
         return next
@@ -331,8 +334,9 @@ public struct NodeEngine: Sendable {
             afterCommit.append(.storedBefore(request.id, for: link))
             return
         }
-        if finished[request.id] != nil {
+        if finished[request.id] != nil || waiting.contains(request.id) {
             counters.duplicates += 1
+            waiting.setOrigin(link, of: request.id)
             afterCommit.append(.storedBefore(request.id, for: link))
             return
         }

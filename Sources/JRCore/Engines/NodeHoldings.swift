@@ -37,12 +37,13 @@ extension NodeEngine {
     /// Costs nothing to ask.
     public var counts: NodeCounts {
         NodeCounts(
-            running: ready.runningCount, waiting: ready.readyCount, scheduled: scheduledCount, stored: jobs.count)
+            running: ready.runningCount, waiting: ready.readyCount, scheduled: scheduledCount, stored: keptJobs)
     }
 
     /// Looks at every job.
     public var holdings: NodeHoldings {
         var found = NodeHoldings()
+        found.scheduled = waiting.count
         jobs.forEach { _, job in
             switch job.phase {
             case .scheduled: found.scheduled += 1

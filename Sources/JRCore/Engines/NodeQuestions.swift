@@ -13,7 +13,7 @@ extension NodeEngine {
         case "list": result = .array(rows(parameters))
         case "show":
             let id = parameters["id"]?.bytes.flatMap { JobID(bytes: $0[...]) }
-            let record = id.flatMap { handles[$0] }.flatMap { jobs[$0]?.record }
+            let record = id.flatMap { id in handles[id].flatMap { jobs[$0]?.record } ?? waiting.record(id) }
             result = record.map { .map($0.row(node: settings.name)) } ?? .null
         case "stats": result = statistics
         case "view": result = currentView()
@@ -47,6 +47,7 @@ extension NodeEngine {
             jobs[handle]?.origin = link
             if !job.record.outcomes.isEmpty, !waiting.contains(handle) { found.append(handle) }
         }
+        self.waiting.setOrigin(link, ofJobsFrom: client)
         resends.begin(client, over: link, jobs: found)
         sendMoreOutcomes(of: client)
     }
@@ -72,12 +73,16 @@ extension NodeEngine {
             if hidesEnded, job.record.status == .complete || job.record.status == .cancelled { return }
             rows.append(job.record.row(node: settings.name))
         }
+        waiting.forEach { record in
+            guard !rows.isFull, status == nil || status == record.status.rawValue else { return }
+            rows.append(record.row(node: settings.name))
+        }
         return rows.rows
     }
 
     var statistics: Value {
         [
-            "name": .string(settings.name), "jobs": .int(Int64(jobs.count)), "ready": .int(Int64(ready.readyCount)),
+            "name": .string(settings.name), "jobs": .int(Int64(keptJobs)), "ready": .int(Int64(ready.readyCount)),
             "running": .int(Int64(ready.runningCount)), "scheduled": .int(Int64(scheduledCount)),
             "stored": .int(Int64(counters.stored)), "started": .int(Int64(counters.started)),
             "completed": .int(Int64(counters.completed)), "failedAttempts": .int(Int64(counters.failedAttempts)),

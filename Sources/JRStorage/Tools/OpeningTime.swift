@@ -1,4 +1,5 @@
 public import JRBase
+import JRCore
 import JRSystem
 
 /// How long a node's start takes for its journal: `jr journal time`.
@@ -17,14 +18,15 @@ public struct OpeningTime: Sendable {
         let began = SystemClock.instant()
         let spent = processorTime
         var opening = StoreOpening(directory: StoreDirectory(path), sync: .always)
+        opening.packsWaiting = true
         do {
             let opened = try opening.open()
             let time = SystemClock.instant() - began
             let processor = processorTime - spent
             opened.store.close()
             return OpeningTime(
-                jobs: opened.contents.jobs.count, records: opened.contents.report.recordsRead, bytes: bytes, time: time,
-                processor: processor)
+                jobs: opened.contents.jobs.count + opened.contents.waiting.count,
+                records: opened.contents.report.recordsRead, bytes: bytes, time: time, processor: processor)
         } catch {
             throw StorageToolError(error)
         }

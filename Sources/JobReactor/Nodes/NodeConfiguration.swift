@@ -37,6 +37,8 @@ public struct NodeConfiguration: Sendable {
     public var heartbeat = Interval.seconds(5)
     /// Where log entries go; nil is silent.
     public var log: LogHandler?
+    /// Its storage, where that is being opened already.
+    var storageAhead: JournalAhead?
 
     /// A node that only dials, with these settings.
     public init(
@@ -49,6 +51,13 @@ public struct NodeConfiguration: Sendable {
         self.registry = registry
         self.incarnation = incarnation
         self.log = log
+    }
+
+    /// Begins to open a journal now, for a program that has something else to do before its node starts. The node is
+    /// made of this configuration and of no other one; a program that ends before is a node that died at its start.
+    package mutating func openStorageAhead() {
+        guard case .journal(let directory, let sync) = storage else { return }
+        storageAhead = JournalAhead(directory: directory, sync: sync.storageSync)
     }
 
     /// As a configuration says.

@@ -84,13 +84,15 @@ final class NodeShell: PeerLinkOwner {
     private func openStorage(listening socket: ListeningSocket?) {
         storage.open(on: loop) { [self] loop, result in
             switch result {
-            case .success(let found):
+            case .success(var found):
                 if found.report.tornBytes > 0 { log(.warning, "\(found.report)") }
                 for warning in found.report.warnings { log(.warning, warning) }
                 engine.lateResults = found.report.lateResults
                 tellStorageWorks()
                 engine.promise = storage.promise.word
-                engine.recovered(found.jobs, at: loop.now)
+                var waiting = WaitingJobs()
+                swap(&waiting, &found.waiting)
+                engine.recovered(found.jobs, waiting: waiting, at: loop.now)
                 accept(socket)
                 planTurn()
             case .failure(let error):

@@ -92,11 +92,21 @@ public enum StorageChoice: Sendable, Equatable {
                 url: url ?? "redis://localhost:\(RedisAddress.standardPort)/0", node: configuration.settings.name,
                 lease: configuration.redisLease, takesOver: configuration.redisTakeOver)
         case .journal(let directory, let sync):
-            switch sync {
-            case .always: JournalStorage(directory: directory, sync: .always)
-            case .interval(let interval): JournalStorage(directory: directory, sync: .interval(interval))
-            case .never: JournalStorage(directory: directory, sync: .never)
+            if let ahead = configuration.storageAhead {
+                JournalStorage(ahead)
+            } else {
+                JournalStorage(directory: directory, sync: sync.storageSync, packsWaiting: true)
             }
+        }
+    }
+}
+
+extension StorageChoice.Sync {
+    var storageSync: StorageSync {
+        switch self {
+        case .always: .always
+        case .interval(let interval): .interval(interval)
+        case .never: .never
         }
     }
 }
