@@ -3,7 +3,7 @@ import JRWire
 
 /// Jobs as bytes, one after the other in chunks: an array of its own for each would take forty bytes more.
 ///
-///     [number of the job | count of arguments | id | created | due | delay | kind | origin | arguments | to eight bytes]
+///     [number of the job | bytes of arguments | id | created | due | delay | kind | origin | arguments | zeros]
 struct PackedChunks: Sendable {
     struct Chunk: Sendable {
         var bytes: [UInt8] = []
