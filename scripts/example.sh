@@ -18,7 +18,7 @@ fi
 objects=("$BUILT/CJRLinux.build"/*.o)
 for module in "$root"/Sources/J*/; do
     # What an application links; of the objects, those whose sources are still there.
-    case $module in */JRSupervis* | */JRCommandLine/) continue ;; esac
+    case $module in */JRSupervis* | */JRManifest/ | */JRChaos/ | */JRCommandLine/) continue ;; esac
     map=$BUILT/$(basename "$module").build/output-file-map.json
     readarray -t -O "${#objects[@]}" objects < <(grep -o '"object": *"[^"]*"' "$map" | cut -d '"' -f 4)
 done

@@ -115,6 +115,7 @@ struct RedisTakeOverTests {
         _ = try await node.open().get()
         try await node.commit((0..<1_234).map { .put(job($0)) })
         await node.driver.marks { storage in for number in 0..<3 { storage.markRunning(id(number)) } }
+        try await node.commit([])
         node.die()
         #expect(taker.waitForJobs(1_234))
         let report = try #require(taker.report())
