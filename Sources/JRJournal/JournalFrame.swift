@@ -59,6 +59,17 @@ public struct JournalFrame: Sendable, Equatable {
         return .frame(frame)
     }
 
+    /// Whether a frame there, should its checksum hold, was written when more than `sequence` was durable, in a file of
+    /// so many bytes, of which each record takes one at least. True where the header is cut off.
+    static func maySay(
+        _ bytes: ArraySlice<UInt8>, at offset: Int, durableBeyond sequence: UInt64, within most: Int
+    ) -> Bool {
+        let start = bytes.startIndex + offset
+        guard bytes.endIndex - start >= JournalFormat.frameHeaderBytes else { return true }
+        let (first, durable) = (Load.u64(bytes, at: start + 8), Load.u64(bytes, at: start + 24))
+        return durable > sequence && durable - sequence <= most && (first <= sequence || first - sequence <= most)
+    }
+
     static func checksum(header: ArraySlice<UInt8>, body: ArraySlice<UInt8>, salt: UInt64) -> UInt32 {
         var crc = CRC32C()
         crc.updateLittleEndian(salt)

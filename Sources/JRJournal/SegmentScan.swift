@@ -66,13 +66,20 @@ public struct SegmentScan: Sendable {
 
     /// The first intact frame at or after `offset` that was written when more than `sequence` was durable: proof that
     /// what is missing before it was once promised. Looks at every byte.
+    ///
+    /// What was torn may be what an application has sent, with magics wherever it likes: not for each of them may all
+    /// that follows be looked at.
     public func laterFrame(after offset: Int, durableBeyond sequence: UInt64) -> JournalFrame? {
         var next = offset
+        var whole: ArraySlice<UInt8>?
         while let place = JournalFrame.firstMagic(in: bytes, from: next) {
             next = place + 1
+            guard JournalFrame.maySay(bytes, at: place, durableBeyond: sequence, within: fileBytes) else { continue }
             var parsed = JournalFrame.parse(bytes, at: place, salt: header.salt)
             if parsed == .damaged(.cutOff), bytes.count < fileBytes {
-                parsed = JournalFrame.parse(padded, at: place, salt: header.salt)
+                let all = whole ?? padded
+                whole = all
+                parsed = JournalFrame.parse(all, at: place, salt: header.salt)
             }
             guard case .frame(let frame) = parsed else { continue }
             if frame.lastSequence > sequence, frame.durableSequence > sequence { return frame }

@@ -83,10 +83,7 @@ struct StoreDirectory: Sendable {
     mutating func prepare() throws(StorageError) {
         let path = path
         let status = try attempt { () throws(SystemError) in
-            if !Files.exists(path) {
-                try Files.makeDirectories(path, mode: 0o700)
-                try Files.syncDirectory(Files.parent(of: path))
-            }
+            if !Files.exists(path) { try makeDurably() }
             return try Files.status(path)
         }
         guard status.kind == .directory else { throw .notADirectory(path) }
@@ -96,6 +93,19 @@ struct StoreDirectory: Sendable {
         handle = try attempt { () throws(SystemError) in
             try check(.open, "")
             return Handle(try Files.open(path, [.read, .directory]))
+        }
+    }
+
+    /// With those above it that are missing: the name of each has to be durable.
+    private func makeDurably() throws(SystemError) {
+        var parents = [Files.parent(of: path)]
+        while let last = parents.last, !Files.exists(last), Files.parent(of: last) != last {
+            parents.append(Files.parent(of: last))
+        }
+        try Files.makeDirectories(path, mode: 0o700)
+        for parent in parents.reversed() {
+            try check(.syncDirectory, parent)
+            try Files.syncDirectory(parent)
         }
     }
 

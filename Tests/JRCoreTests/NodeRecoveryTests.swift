@@ -91,6 +91,51 @@ import Testing
         #expect(bench.engine.jobs.count == 2)
     }
 
+    @Test("B35: with retryJobsAtStart off, jobs that a storage has packed are as they would be had it not packed them")
+    func packedNoRetry() throws {
+        let found = (1...6).map { number in
+            RecoveredJob(
+                record: JobRecord(request: request(number) { $0.due = moment(5_000 * Int64(number)).wall }),
+                wasRunning: false)
+        }
+        var waiting = WaitingJobs()
+        for job in found {
+            var writer = ByteWriter()
+            job.record.encode(into: &writer)
+            let isIn = try waiting.insert(decoding: writer.bytes[...], id: job.record.id, at: moment(0).wall)
+            #expect(isIn)
+        }
+        var benches = [NodeBench(nil) { $0.retryJobsAtStart = false }, NodeBench(nil) { $0.retryJobsAtStart = false }]
+        benches[0].engine.recovered(found, at: moment(0))
+        benches[1].engine.recovered([], waiting: waiting, at: moment(0))
+        for var bench in benches {
+            bench.commit()
+            let link = bench.distributor(1)
+            // Nothing of them runs by itself, and all that can be asked is answered alike.
+            bench.wait(until: 100_000)
+            #expect(bench.runs().isEmpty && bench.engine.nextDeadline == nil)
+            #expect(bench.engine.counts == benches[0].engine.counts && bench.engine.counts.scheduled == 6)
+            #expect(bench.engine.holdings == benches[0].engine.holdings)
+            #expect(bench.engine.recovery == RecoveryReport(jobs: 6))
+            #expect(bench.engine.records == found.map(\.record))
+            #expect(bench.engine.scheduledBytes == 6)
+            for (verb, number) in [("cancel", 1), ("destroy", 2), ("retry", 6), ("retry", 3)] {
+                bench.receive(
+                    .request(number: 1, verb: verb, parameters: ["id": .bytes(jobID(number).bytes)]), from: link)
+            }
+            bench.job(request(4), from: link)
+            bench.wait(until: 100_001)
+            #expect(bench.runs().map { Int($0.record.id.low) } == [6, 3])
+            bench.commit()
+            #expect(bench.actions().stored(to: link) == [4])
+            #expect(bench.engine.counts == NodeCounts(running: 2, waiting: 0, scheduled: 2, stored: 4))
+            // Another process that may run them does.
+            var next = NodeBench(bench.engine.records.map { RecoveredJob(record: $0, wasRunning: false) })
+            next.wait(until: 100_002)
+            #expect(Set(next.runs().map { Int($0.record.id.low) }).isSuperset(of: [4, 5]))
+        }
+    }
+
     @Test("a delay is a bound for the first run only: a retry or a next period after a restart is never early")
     func notEarly() {
         var bench = NodeBench([

@@ -186,6 +186,19 @@ import Testing
         #expect(bench.actions().stored(to: link).contains(4))
     }
 
+    @Test("jobs of one time run in the order in which they came, also when storage has lost what it had meanwhile")
+    func lostInOrder() {
+        var bench = NodeBench()
+        let link = bench.distributor(1)
+        for number in 1...9 { bench.job(request(number) { $0.due = moment(5_000).wall }, from: link) }
+        bench.commit()
+        #expect(bench.engine.waiting.count == 9)
+        bench.engine.storageLost()
+        #expect(bench.engine.waiting.isEmpty)
+        bench.wait(until: 5_000)
+        #expect(bench.runs().map { Int($0.record.id.low) } == Array(1...9))
+    }
+
     @Test("B42: an idle node that refused one job says again what it grants, so that it is not left alone for ever")
     func healedWhenIdle() {
         var bench = NodeBench { $0.credit = 100 }

@@ -129,6 +129,27 @@ struct WaitingJobsTests {
         #expect(first?.record.request.options.delay == .milliseconds(500))
     }
 
+    @Test("a job with a long name is packed as any other, and comes out with it")
+    func longName() throws {
+        var waiting = WaitingJobs()
+        for bytes in [31, 32, Limits.nameBytes] {
+            var named = record(UInt64(bytes), due: 90)
+            named.request.name = String(repeating: "n", count: bytes)
+            var writer = ByteWriter()
+            named.encode(into: &writer)
+            let isIn = try waiting.insert(decoding: writer.bytes[...], id: named.id, at: WallTime(milliseconds: 0))
+            #expect(isIn && waiting.record(named.id) == named)
+        }
+    }
+
+    @Test("kinds that differ in their options alone are told apart by their hashes, as there may be many of them")
+    func kinds() {
+        let hashes = (1...200).map { number in
+            WaitingKinds.Kind(record(0) { $0.timeout = .seconds(Int64(number)) }.request).hashValue
+        }
+        #expect(Set(hashes).count > 190)
+    }
+
     @Test("a record that says more, is due, or is cut off anywhere is not packed")
     func notPacked() throws {
         var waiting = WaitingJobs()

@@ -3,6 +3,7 @@ import JRCore
 import JRJournal
 import JRSystem
 import JRWire
+import Synchronization
 import TestSupport
 import Testing
 
@@ -246,6 +247,18 @@ struct JournalStoreTests {
             _ = try? openStore(fresh.store, fault: fault)
             #expect(try contents(of: fresh.store).isEmpty)
         }
+    }
+
+    @Test("of a directory that is made with those above it, every name is made durable")
+    func durableNames() throws {
+        let place = try TemporaryDirectory()
+        let synced = Mutex<[String]>([])
+        let fault: StoreFault = { operation, name in
+            if operation == .syncDirectory, !name.isEmpty { synced.withLock { $0.append(name) } }
+            return nil
+        }
+        try openStore(place.path + "/a/b/store", fault: fault).store.close()
+        #expect(synced.withLock { $0 } == ["", "/a", "/a/b"].map { place.path + $0 })
     }
 
     // MARK: Who may open it

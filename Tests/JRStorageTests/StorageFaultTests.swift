@@ -339,7 +339,7 @@ struct StorageFaultTests {
         let store = try openStore(path, sizes: Self.sizes, fault: trace.fault).store
         #expect(
             trace.take() == [
-                "write LOCK",
+                "syncDirectory \(Files.parent(of: path))", "write LOCK",
                 "create WITNESS.tmp", "write WITNESS.tmp", "sync WITNESS.tmp", "rename WITNESS", "syncDirectory",
                 "create META.tmp", "write META.tmp", "sync META.tmp", "rename META", "syncDirectory",
                 "create RUNNING", "write RUNNING",

@@ -32,7 +32,8 @@ extension NodeEngine {
     }
 
     mutating func unpackAll() {
-        while let waited = waiting.popLast() { unpack(waited) }
+        // Those of one time are to stay in their order.
+        while let waited = waiting.popDue(at: .distantFuture) { unpack(waited) }
     }
 
     /// Its time has come.

@@ -120,6 +120,11 @@ struct PackedChunks: Sendable {
     /// What is longer than a chunk has one of its own.
     private mutating func makeRoom(_ length: Int) -> UInt32? {
         if chunks.isEmpty || chunks[current].bytes.count + length > Self.chunkBytes {
+            // One without jobs would never be emptied again, and so never be used again.
+            if !chunks.isEmpty, chunks[current].live == 0 {
+                chunks[current].bytes = []
+                spare.append(current)
+            }
             if let number = spare.popLast() {
                 current = number
             } else {

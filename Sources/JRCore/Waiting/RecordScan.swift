@@ -76,8 +76,10 @@ struct RecordScan {
         }
 
         mutating func text() -> ArraySlice<UInt8>? {
-            guard let mark = byte(), mark & 0xE0 == 0xA0 else { return nil }
-            return try? reader.take(Int(mark & 0x1F))
+            guard let mark = byte() else { return nil }
+            if mark & 0xE0 == 0xA0 { return try? reader.take(Int(mark & 0x1F)) }
+            guard mark == 0xD9, let count = byte() else { return nil }
+            return try? reader.take(Int(count))
         }
 
         mutating func bytes() -> ArraySlice<UInt8>? {

@@ -23,6 +23,8 @@ struct WaitingKinds: Sendable {
         func hash(into hasher: inout Hasher) {
             hasher.combine(name)
             hasher.combine(client)
+            // Jobs of one application may differ in nothing else.
+            if !options.isPlain { hasher.combine(options) }
         }
     }
 
