@@ -176,9 +176,20 @@ public struct Plan: Sendable, Equatable {
         }
     }
 
-    /// What a wrong name may have meant, and what there is.
-    public func suggestion(for name: String) -> String {
-        let names = live.map { instances[$0].name } + manifest.entries.map(\.name)
+    /// What the name of no instance may have meant, and what there is.
+    ///
+    /// - Parameters:
+    ///   - name: As somebody wrote it.
+    ///   - isEntry: Whether only the name of an entry would have done.
+    public func suggestion(for name: String, isEntry: Bool = false) -> String {
+        let entries = manifest.entries.map(\.name)
+        if let place = live.first(where: { instances[$0].name == name }) {
+            return "that is one instance of \"\(instances[place].entry.name)\""
+        }
+        if entries.contains(name) {
+            return "it has no instance now: `jr-supervisor scale \(name)=1` starts one"
+        }
+        let names = isEntry ? entries : live.map { instances[$0].name } + entries
         if let nearest = Names.nearest(to: name, among: names) { return "did you mean \"\(nearest)\"?" }
         return "there is: " + manifest.entries.map(\.name).joined(separator: ", ")
     }

@@ -116,6 +116,10 @@ public struct ManifestFile: Sendable {
             throw error
         } catch let error as SystemError {
             let code = error.code == SystemError.accessDenied ? SupervisorError.permission : SupervisorError.noInput
+            if error.name == "ENOENT" {
+                throw SupervisorError(
+                    exitCode: code, "there is no \(path): name a manifest, a Procfile, or the directory with one")
+            }
             throw SupervisorError(exitCode: code, "the manifest cannot be read: \(error)")
         } catch {
             throw SupervisorError(exitCode: SupervisorError.noInput, "the manifest cannot be read: \(error)")

@@ -28,12 +28,12 @@ extension Supervisor {
         else {
             throw SupervisorError(
                 exitCode: ExitCodes.usage,
-                "scale takes a \"name\" and a \"count\" from 0 to \(Supervisor.mostInstances)")
+                "scale: an entry has 0 to \(Words.grouped(Supervisor.mostInstances)) instances, such as worker=4")
         }
         guard let entry = plan.manifest.entry(named: name) else {
             throw SupervisorError(
                 exitCode: ExitCodes.usage,
-                "there is no entry \"\(name)\" here (\(plan.suggestion(for: name)))")
+                "there is no entry \"\(name)\" here (\(plan.suggestion(for: name, isEntry: true)))")
         }
         if case .distributor = entry.kind {
             throw SupervisorError(

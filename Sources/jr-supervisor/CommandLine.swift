@@ -47,12 +47,13 @@ let commandLine = CommandLineSpec(
                   jr-supervisor exec cluster.json --report report -- ./run-tests
                 """),
         VerbSpec(
-            "check", "Read a manifest or Procfile and say everything that is wrong with it", arguments: [manifest]),
+            "check", "Read a manifest or Procfile and say everything that is wrong with it", arguments: [manifest],
+            options: [.flag("json", "Show what it starts as one JSON object")]),
         VerbSpec(
             "export", "Write the cluster down for systemd, Kubernetes or another reader of Procfiles",
             arguments: [
                 .required(
-                    "ENGINE", "systemd, kubernetes or procfile", choices: ["systemd", "kubernetes", "procfile"]),
+                    "ENGINE", "Who is to run it", choices: ["systemd", "kubernetes", "procfile"]),
                 manifest,
             ],
             options: [
@@ -65,7 +66,7 @@ let commandLine = CommandLineSpec(
                 What the other engine cannot do, or does otherwise, is said on standard error and in comments. A file \
                 that is there and was not made by an export is not written over.
                   jr-supervisor export systemd --user jobs --out /etc/systemd/system
-                  jr-supervisor export kubernetes --image registry.example.com/shop:1.4 | kubectl apply -f -
+                  jr-supervisor export kubernetes --image shop:1.4 | kubectl apply -f -
                 """),
         VerbSpec(
             "status", "Show every instance; exit 0 all ready, 3 some not, 4 no supervisor here",
@@ -74,9 +75,9 @@ let commandLine = CommandLineSpec(
                 .flag("json", "Show it as one JSON object; with --watch, one a line"), .flag("no-color", "No colours"),
             ],
             details: """
-                RUN, WAIT and SCHED are the jobs of a node that run, wait for a place, and are for a later time; MEM is
-                what its process has in RAM. An instance that is not ready, or has died before, has a line of its own
-                below the table.
+                RUN, WAIT and SCHED are the jobs of a node that run, wait for a place, and are for a later time; MEM \
+                is what its process has in RAM. An instance that is not ready, or has died before, has a line of its \
+                own below the table.
                 """),
         VerbSpec(
             "logs", "Show the ends of log files",
@@ -122,16 +123,16 @@ let commandLine = CommandLineSpec(
                 now, json,
             ],
             details: """
-                With --rolling the first that does not become ready ends it with exit 74: that instance goes back to
+                With --rolling the first that does not become ready ends it with exit 74: that instance goes back to \
                 what ran before, the old executable and the old job files included, and the others stay as they are.
                 """),
         VerbSpec(
             "drain", "Let a node take no more jobs, and wait until none of its jobs runs", arguments: [names],
             options: [json],
             details: """
-                The node stays, and so do its jobs that wait or are scheduled; what comes meanwhile goes to other nodes.
-                `resume` undoes it. Exit 124 when jobs still run after the entry's "stop": {"drain": …}: it goes on
-                draining.
+                The node stays, and so do its jobs that wait or are scheduled; what comes meanwhile goes to other \
+                nodes. `resume` undoes it. Exit 124 when jobs still run after the entry's "stop": {"drain": …}: it \
+                goes on draining.
                 """),
         VerbSpec("resume", "Let a node that was drained take jobs again", arguments: [names], options: [json]),
         VerbSpec(
@@ -139,15 +140,15 @@ let commandLine = CommandLineSpec(
             arguments: [.required("NAME=COUNT", "Such as worker=4; write it into the manifest to keep it")],
             options: [json],
             details: """
-                Fewer: the idle ones go first, drained. When one of those would leave jobs behind, nothing is changed,
+                Fewer: the idle ones go first, drained. When one of those would leave jobs behind, nothing is changed, \
                 and what it holds is said, with exit 69.
                 """),
         VerbSpec(
             "reload", "Read the manifest again and change what has changed, one instance after the other",
             options: [.flag("dry-run", "Only say what would change"), json],
             details: """
-                What is new is started first, then what has changed is restarted as `restart --rolling` does it, then
-                what is gone is stopped, drained. A manifest that is wrong changes nothing: exit 78, with everything
+                What is new is started first, then what has changed is restarted as `restart --rolling` does it, then \
+                what is gone is stopped, drained. A manifest that is wrong changes nothing: exit 78, with everything \
                 that is wrong. The first that fails ends it with exit 74.
                 """),
         VerbSpec(
@@ -176,15 +177,15 @@ let commandLine = CommandLineSpec(
                 another one beside every=. What is paused goes on whatever ends this program, kill -9 included.
                 Exit codes: 0 all ready again, 64 for wrong options, 69 when it does not get ready or not everything \
                 could be looked at, 76 when jobs were lost or failed, 130 and 143 ended by Ctrl-C or TERM.
-                  jr-supervisor chaos --kill worker:every=2s --pause worker.2:3s --for 60s --assert no-lost-jobs
+                  jr-supervisor chaos --kill worker:every=2s --for 60s --assert no-lost-jobs
                 """),
         VerbSpec(
             "re-exec", "Let the supervisor go on as the program that is in its place now; children do not notice",
             options: [json],
             details: """
-                For an upgrade: exchange the executable by a rename, then ask for this. Nothing is restarted, and no
-                line of output is lost. Exit 75 while anything starts, stops or is operated on, 78 when the manifest is
-                not what runs, 69 when the new program cannot go on from here: then the old one does.
+                For an upgrade: exchange the executable by a rename, then ask for this. Nothing is restarted, and no \
+                line of output is lost. Exit 75 while anything starts, stops or is operated on, 78 when the manifest \
+                is not what runs, 69 when the new program cannot go on from here: then the old one does.
                 """),
         VerbSpec("down", "Stop everything and the supervisor, and wait", options: [now, json]),
     ],

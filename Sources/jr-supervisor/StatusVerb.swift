@@ -102,9 +102,9 @@ enum StatusText {
             return ["\(instance.name) is \(instance.state.rawValue): \(instance.cause)"] + said
         }
         guard let exit = instance.lastExit else { return said }
-        let ago = instance.lastExitSecondsAgo.map { " \(age($0)) ago" } ?? ""
+        let ago = instance.lastExitSecondsAgo.map { " \(age($0)) ago" } ?? " before"
         let recovered = instance.recovered.map { $0.hasPrefix("0/0") ? "" : "; \($0) recovered" } ?? ""
-        return ["\(instance.name): last exit \(exit)\(ago)\(recovered)"] + said
+        return ["\(instance.name) ended\(ago): \(exit)\(recovered)"] + said
     }
 
     /// In whole seconds, and no finer than somebody who looks at it cares about.

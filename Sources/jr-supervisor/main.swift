@@ -1,5 +1,6 @@
 import JRBase
 import JRCommandLine
+import JRJSON
 import JRSupervision
 import JRSupervisor
 import JRSystem
@@ -25,6 +26,20 @@ func run(_ command: ParsedCommand) throws -> Int32 {
 
 func check(_ command: ParsedCommand) throws(SupervisorError) -> Int32 {
     let file = try ManifestFile(command.argument(0), runtime: command.value("runtime"))
+    if command.flag("json") {
+        let instances = file.plan.instances.map { instance -> JSON in
+            let after = instance.after.map { JSON.string(file.plan.instances[$0].name) }
+            return [
+                "name": .string(instance.name), "entry": .string(instance.entry.name), "after": .array(after),
+            ]
+        }
+        let answer: JSON = [
+            "ok": true, "cluster": .string(file.plan.manifest.name), "runtime": .string(file.runtime.path),
+            "instances": .array(instances), "notes": .array(file.plan.hints.map { .string($0) }),
+        ]
+        Standard.write(Standard.output, answer.text + "\n")
+        return ExitCode.ok.rawValue
+    }
     Standard.write(Standard.output, "\(file.plan.manifest.name): right\n")
     for instance in file.plan.instances {
         let after = instance.after.map { file.plan.instances[$0].name }

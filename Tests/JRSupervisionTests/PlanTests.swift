@@ -30,6 +30,9 @@ struct PlanTests {
         #expect(plan.positions(named: "main") == [0])
         #expect(plan.positions(named: "wroker") == [])
         #expect(plan.suggestion(for: "wroker") == "did you mean \"worker\"?")
+        #expect(plan.suggestion(for: "worker.7") == "did you mean \"worker.1\"?")
+        #expect(plan.suggestion(for: "worker.1", isEntry: true) == "that is one instance of \"worker\"")
+        #expect(plan.suggestion(for: "main", isEntry: true).hasPrefix("it has no instance now"))
     }
 
     @Test("a child gets the variables of its manifest and ours, and of our environment only the listed ones")
