@@ -100,8 +100,10 @@ private struct ManifestDraft {
             reader.hints["user"] =
                 "only programs have it: a node's jobs and storage are for the user that jr-supervisor runs as"
             reader.hints["notify"] = "only programs have it: a \(entry.word) says that it is ready in its own way"
+            reader.hints["watchdog"] = "only programs with \"notify\": true have it"
+        } else {
+            notices(&entry, &reader)
         }
-        if kind == .program { entry.notifies = reader.bool("notify") ?? false }
         entry.settings = reader.settings(of: kind)
         entry.environment = environment(of: entry, &reader)
         if let directory = reader.string("workingDirectory") { entry.workingDirectory = directory }
@@ -110,6 +112,19 @@ private struct ManifestDraft {
             if let value = reader.value(key) { entry.places[key] = value.array?.first?.position ?? value.position }
         }
         manifest.entries.append(entry)
+    }
+
+    /// What a program says over `NOTIFY_SOCKET`.
+    private func notices(_ entry: inout Entry, _ reader: inout ObjectReader) {
+        let notify = reader.bool("notify")
+        entry.notifies = notify ?? false
+        entry.watchdog = reader.duration("watchdog", "10ms", "24h")
+        // Where "notify" is wrong itself, that is mended first.
+        if entry.watchdog != nil, notify == false || !reader.has("notify") {
+            reader.complain(
+                "\(reader.name("watchdog")) needs \"notify\": true beside it: WATCHDOG=1 is said over NOTIFY_SOCKET",
+                atKey: "watchdog")
+        }
     }
 
     private mutating func distributor(_ member: LocatedJSON.Member, _ reader: inout ObjectReader) {
@@ -250,7 +265,7 @@ private struct ManifestDraft {
             let name = "\(reader.name("env")).\(member.key.harmless)"
             if !EnvironmentVariable.isName(member.key) {
                 reader.complain("\(name) is no name of a variable: letters, digits and \"_\"", atKeyOf: member)
-            } else if Plan.sets(member.key, for: entry.kind) || (entry.notifies && member.key == "NOTIFY_SOCKET") {
+            } else if entry.isSetByUs(member.key) {
                 reader.complain("\(name) is set by the supervisor itself; remove it", atKeyOf: member)
             } else if let text = member.value.string, !text.utf8.contains(0) {
                 guard reader.checkVariable(member, text, entry.settings) else { continue }
@@ -311,6 +326,17 @@ private struct ManifestDraft {
 extension ObjectReader {
     fileprivate mutating func complain(_ message: String, atKeyOf member: LocatedJSON.Member) {
         complain(message, at: member.keyPosition, length: member.key.count + 2)
+    }
+}
+
+extension Entry {
+    /// Whether the supervisor sets this variable for its processes.
+    fileprivate func isSetByUs(_ variable: String) -> Bool {
+        switch variable {
+        case "NOTIFY_SOCKET": notifies
+        case "WATCHDOG_USEC", "WATCHDOG_PID": watchdog != nil
+        default: Plan.sets(variable, for: kind)
+        }
     }
 }
 

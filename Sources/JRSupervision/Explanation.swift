@@ -12,6 +12,8 @@ public struct Explanation: Sendable, Equatable {
     public var seconds: Double?
     /// The last end in words.
     public var lastExit: String?
+    /// What its process last said that it is doing.
+    public var said: String?
     /// Jobs that were in progress at that end, as their ids read, the first few of them.
     public var jobs: [String]
     /// What is waited for, with its states.
@@ -29,6 +31,8 @@ public struct Explanation: Sendable, Equatable {
         public var jobs: [String]
         public var waitsFor: [(name: String, state: InstanceState)]
         public var log: String
+        /// What its process last said that it is doing.
+        public var said: String?
 
         public init(
             name: String, machine: InstanceMachine, seconds: Double?, jobs: [String],
@@ -55,6 +59,7 @@ public struct Explanation: Sendable, Equatable {
         jobs = facts.jobs
         waitsFor = facts.waitsFor.map { "\($0.name) (\($0.state.rawValue))" }
         log = facts.log
+        said = facts.said
         advice = Explanation.advice(facts)
     }
 
@@ -96,6 +101,12 @@ public struct Explanation: Sendable, Equatable {
         if machine.readyTimeouts > 0 {
             return ["it did not become ready in time: see the last lines, or give it longer (\"ready\")"]
         }
+        if machine.wasHung {
+            return [
+                "it was there and did not say any more that it is alive: the last lines may say where it stands, or"
+                    + " give it longer (\"watchdog\")"
+            ]
+        }
         switch exit {
         case .notStarted: return ["mend \"command\" in the manifest, or what it names"]
         case .code(ExitCodes.usage): return ["its command line is wrong: mend \"command\" in the manifest"]
@@ -127,6 +138,7 @@ public struct Explanation: Sendable, Equatable {
             "seconds": seconds.map { .double($0) } ?? .null, "incarnation": .int(Int64(incarnation)),
             "restarts": .int(Int64(restarts)), "lastExit": lastExit.map { .string($0) } ?? .null,
             "jobs": strings(jobs), "waitsFor": strings(waitsFor), "advice": strings(advice), "log": .string(log),
+            "said": said.map { .string($0) } ?? .null,
         ]
     }
 
@@ -144,6 +156,7 @@ public struct Explanation: Sendable, Equatable {
         restarts = Int(truncatingIfNeeded: json["restarts"]?.int ?? 0)
         seconds = json["seconds"]?.double
         lastExit = json["lastExit"]?.string
+        said = json["said"]?.string
         jobs = strings("jobs")
         waitsFor = strings("waitsFor")
         advice = strings("advice")
@@ -160,6 +173,7 @@ public struct Explanation: Sendable, Equatable {
         row("cause", cause)
         if !waitsFor.isEmpty { row("waits", "for " + waitsFor.joined(separator: ", ")) }
         if let lastExit, !cause.contains(lastExit) { row("last end", lastExit) }
+        if let said { row("says", said) }
         if restarts > 0 { row("restarts", "\(restarts), this is incarnation \(incarnation)") }
         if !jobs.isEmpty { row("jobs", "in progress at the last death: " + jobs.joined(separator: ", ")) }
         for (place, line) in advice.enumerated() { row(place == 0 ? "advice" : "", line) }

@@ -135,6 +135,8 @@ extension InstanceMachine.Memory {
             "backoffStep": number(backoffStep), "deadline": optional(deadline, instant),
             "readyAt": optional(readyAt, instant), "sent": signals(sent), "asked": signals(asked),
             "drainedFrom": optional(drainedFrom) { .string($0.rawValue) }, "holdings": optional(holdings, \.json),
+            "watchdog": optional(watchdog) { number($0.nanoseconds) }, "aliveAt": optional(aliveAt, instant),
+            "healthyAt": optional(healthyAt, instant), "wasHung": .bool(wasHung),
         ]
     }
 
@@ -160,6 +162,12 @@ extension InstanceMachine.Memory {
         asked = try json.needSignals("asked")
         drainedFrom = json["drainedFrom"]?.string.flatMap { InstanceState(rawValue: $0) }
         holdings = json["holdings"].flatMap { Holdings($0) }
+        // A supervisor from before there was a watchdog has none of these.
+        let watchdog: Int64? = try json.find("watchdog")
+        self.watchdog = watchdog.map { Interval(nanoseconds: $0) }
+        aliveAt = try json.findInstant("aliveAt")
+        healthyAt = try json.findInstant("healthyAt")
+        wasHung = json["wasHung"]?.bool ?? false
     }
 }
 

@@ -27,6 +27,10 @@ extension InstanceMachine {
         public var asked: Set<Signal> = []
         public var drainedFrom: InstanceState?
         public var holdings: Holdings?
+        public var watchdog: Interval?
+        public var aliveAt: Instant?
+        public var healthyAt: Instant?
+        public var wasHung = false
 
         public init(state: InstanceState, incarnation: Int, cause: String) {
             self.state = state
@@ -66,6 +70,10 @@ extension InstanceMachine {
         memory.asked = life.asked
         memory.drainedFrom = life.drainedFrom
         memory.holdings = life.holdings
+        memory.watchdog = life.watchdog
+        memory.aliveAt = life.aliveAt
+        memory.healthyAt = life.healthyAt
+        memory.wasHung = wasHung
         return memory
     }
 
@@ -99,6 +107,10 @@ extension InstanceMachine {
         life.asked = memory.asked
         life.drainedFrom = memory.drainedFrom
         life.holdings = memory.holdings
+        life.watchdog = memory.watchdog
+        life.aliveAt = memory.aliveAt
+        life.healthyAt = memory.healthyAt
+        wasHung = memory.wasHung
     }
 
     /// Arms the timer that its predecessor had armed; nil where there was none.

@@ -25,6 +25,8 @@ public struct InstanceMachine: Sendable {
     public internal(set) var startedAt: Instant?
     /// Starts that were given up because the instance did not become ready in time.
     public internal(set) var readyTimeouts = 0
+    /// Whether the last process was ended because it did not say any more that it is alive.
+    public internal(set) var wasHung = false
     /// When the last process ended; nil before the first has.
     public internal(set) var diedAt: Instant?
     /// The drain that was asked for and not taken back: it holds for the next incarnation as well.
@@ -56,9 +58,17 @@ public struct InstanceMachine: Sendable {
         var drainedFrom: InstanceState?
         /// What it keeps, once it has said that no job runs.
         var holdings: Holdings?
+        /// Why it is ended, where nobody has asked for it.
+        var blame: String?
+        /// How long it may say nothing once it is ready; nil for as long as it likes.
+        var watchdog: Interval?
+        /// When it last said that it is alive, or became ready.
+        var aliveAt: Instant?
+        /// When it will have been ready for so long that its past is forgotten.
+        var healthyAt: Instant?
     }
 
-    enum StopReason { case request, readyTimeout }
+    enum StopReason { case request, readyTimeout, hung }
     enum StopStep { case signalled, killed }
 
     /// How long what is left of a process group has between TERM and KILL, and between one KILL and the next.
@@ -86,7 +96,8 @@ public struct InstanceMachine: Sendable {
         case .drainRequested(let kind): drainRequested(kind, &actions)
         case .resumeRequested: resumeRequested(&actions)
         case .dependenciesReady: dependenciesReady(&actions)
-        case .spawned(let pid, let saysReady): spawned(pid, saysReady ?? reportsReady, at: now, &actions)
+        case .spawned(let pid, let saysReady, let watchdog):
+            spawned(pid, saysReady ?? reportsReady, watchdog, at: now, &actions)
         case .spawnFailed(let reason, let permanent):
             spawnFailed(.notStarted(reason, permanent: permanent), at: now, &actions)
         case .startBlocked(let holder): startBlocked(by: holder, at: now, &actions)
@@ -193,11 +204,12 @@ public struct InstanceMachine: Sendable {
     }
 
     private mutating func spawned(
-        _ pid: Int32, _ saysReady: Bool, at now: Instant, _ actions: inout [InstanceAction]
+        _ pid: Int32, _ saysReady: Bool, _ watchdog: Interval?, at now: Instant, _ actions: inout [InstanceAction]
     ) {
         switch state {
         case .starting, .blocked:
             self.pid = pid
+            life.watchdog = watchdog
             startedAt = now
             if saysReady {
                 if state == .blocked { enter(.starting, "what blocked it is gone", &actions) }
@@ -245,13 +257,23 @@ public struct InstanceMachine: Sendable {
             case .degraded(let reason):
                 disarm(&actions)
                 if state != .degraded || cause != reason { enter(.degraded, reason, &actions) }
+                watchDegraded(at: now, &actions)
             case .stopping:
                 saidThatItStops(at: now, &actions)
+            case .alive:
+                saidThatItLives(at: now)
+            case .hung:
+                hangs("it said so", at: now, &actions)
             case .drained:
                 break
             }
         case .draining:
-            if case .drained(let holdings) = report { drained(holdings, &actions) }
+            switch report {
+            case .drained(let holdings): drained(holdings, &actions)
+            case .alive: saidThatItLives(at: now)
+            case .hung: hangs("it said so", at: now, &actions)
+            case .recovering, .ready, .degraded, .stopping: break
+            }
         case .waiting, .blocked, .backingOff, .crashLooping, .stopping, .stopped, .failed, .finished:
             break
         }
@@ -261,8 +283,10 @@ public struct InstanceMachine: Sendable {
         life.readyAt = life.readyAt ?? now
         hasEverBeenReady = true
         readyTimeouts = 0
+        life.healthyAt = now + policy.backoff.resetAfter
+        life.aliveAt = now
         enter(.ready, cause, &actions)
-        arm(after: policy.backoff.resetAfter, at: now, &actions)
+        watch(at: now, &actions)
         if let wantedDrain { beginDrain(wantedDrain, "it was to be drained when it died", &actions) }
     }
 
@@ -274,6 +298,7 @@ public struct InstanceMachine: Sendable {
     ) {
         let goesOn = isPaused
         life.stopsFor = reason
+        life.blame = reason == .request ? nil : cause
         switch state {
         case .starting, .recovering, .ready, .degraded, .draining:
             let hasWork = state != .starting
@@ -294,10 +319,11 @@ public struct InstanceMachine: Sendable {
         }
     }
 
-    private mutating func terminate(at now: Instant, _ actions: inout [InstanceAction]) {
-        life.step = policy.stop.signal == .kill ? .killed : .signalled
-        life.sent.insert(policy.stop.signal)
-        actions.append(.signalGroup(policy.stop.signal))
+    mutating func terminate(by signal: Signal? = nil, at now: Instant, _ actions: inout [InstanceAction]) {
+        let signal = signal ?? policy.stop.signal
+        life.step = signal == .kill ? .killed : .signalled
+        life.sent.insert(signal)
+        actions.append(.signalGroup(signal))
         // A process that is stopped (SIGSTOP, a debugger) sees its signal only when it goes on.
         actions.append(.signalGroup(.continue))
         arm(after: policy.stop.kill, at: now, &actions)
@@ -316,15 +342,15 @@ public struct InstanceMachine: Sendable {
             readyTimeouts += 1
             let limit = Durations.format(policy.ready)
             stop(.terminate, "not ready within \(limit)", for: .readyTimeout, at: now, &actions)
-        case .ready:
-            history.wasHealthy()
+        case .ready, .degraded:
+            timerFiredWhileItRuns(at: now, &actions)
         case .blocked:
             actions.append(.spawn(incarnation: incarnation))
         case .backingOff, .crashLooping:
             restarts += 1
             spawn("restart after \(lastExitWords ?? "its death")", &actions)
         case .draining where isPaused:
-            history.wasHealthy()
+            timerFiredWhileItRuns(at: now, &actions)
         case .draining:
             stop(.terminate, "not drained within \(Durations.format(policy.stop.drain))", at: now, &actions)
         case .stopping:
@@ -333,7 +359,7 @@ public struct InstanceMachine: Sendable {
                 enter(.stopping, "still there after \(Durations.format(policy.stop.kill)): KILL", &actions)
             }
             kill(at: now, &actions)
-        case .degraded, .waiting, .stopped, .failed, .finished:
+        case .waiting, .stopped, .failed, .finished:
             break
         }
     }
@@ -390,10 +416,13 @@ public struct InstanceMachine: Sendable {
         let isEarly = pid != nil && !wasReady && exit.isSuccess
         let age = pid == nil ? nil : startedAt.map { now - $0 }
         lastExit = exit
-        lastExitWords = exit.words(sent: life.sent, asked: life.asked)
+        let blame = life.blame.map { $0 + ": " } ?? ""
+        let exitWords = blame + exit.words(sent: life.sent, asked: life.asked)
+        lastExitWords = exitWords
+        wasHung = life.stopsFor == .hung
         pid = nil
         startedAt = nil
-        let words = (lastExitWords ?? "") + (age.map { " after \(Durations.format($0))" } ?? "")
+        let words = exitWords + (age.map { " after \(Durations.format($0))" } ?? "")
         if !isWanted {
             enter(.stopped, words, &actions)
             return
@@ -402,10 +431,9 @@ public struct InstanceMachine: Sendable {
             spawn("restart was asked for", &actions)
             return
         }
-        let neverReady = life.stopsFor == .readyTimeout
-        let early = isEarly ? ", before it said that it was ready" : ""
-        let full = neverReady ? "not ready within \(Durations.format(policy.ready)): \(words)" : words + early
-        switch verdict(on: exit, neverReady: neverReady, isEarly: isEarly) {
+        let wasGivenUp = life.stopsFor != nil
+        let full = words + (isEarly && !wasGivenUp ? ", before it said that it was ready" : "")
+        switch verdict(on: exit, wasGivenUp: wasGivenUp, isEarly: isEarly) {
         case .finish:
             enter(.finished, full, &actions)
         case .fail(let why):
@@ -417,9 +445,11 @@ public struct InstanceMachine: Sendable {
 
     private enum Verdict { case finish, fail(String), restart }
 
-    /// - Parameter isEarly: Whether it ended well, but before it was ready: whoever waits for it has nothing of that.
-    private func verdict(on exit: Exit, neverReady: Bool, isEarly: Bool) -> Verdict {
-        if neverReady { return policy.restart == .never ? .fail("") : .restart }
+    /// - Parameters:
+    ///   - wasGivenUp: Whether it was ended because it did not become ready or hung; how it ended then says nothing.
+    ///   - isEarly: Whether it ended well, but before it was ready: whoever waits for it has nothing of that.
+    private func verdict(on exit: Exit, wasGivenUp: Bool, isEarly: Bool) -> Verdict {
+        if wasGivenUp { return policy.restart == .never ? .fail("") : .restart }
         switch exit {
         case .notStarted(_, permanent: true):
             return .fail("")
@@ -461,25 +491,4 @@ public struct InstanceMachine: Sendable {
 
     /// Whether it is waiting only for its turn among many that start.
     var isQueued: Bool { state == .waiting && queuedCause != nil }
-
-    // MARK: Small change
-
-    mutating func enter(_ next: InstanceState, _ why: String, _ actions: inout [InstanceAction]) {
-        let change = Change(from: state, to: next, incarnation: incarnation, pid: pid, cause: why)
-        state = next
-        cause = why
-        actions.append(.announce(change))
-    }
-
-    mutating func arm(after delay: Interval, at now: Instant, _ actions: inout [InstanceAction]) {
-        timerSerial += 1
-        deadline = now + delay
-        actions.append(.armTimer(serial: timerSerial, at: now + delay))
-    }
-
-    private mutating func disarm(_ actions: inout [InstanceAction]) {
-        timerSerial += 1
-        deadline = nil
-        actions.append(.disarmTimer)
-    }
 }

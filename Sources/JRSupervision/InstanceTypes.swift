@@ -64,6 +64,10 @@ public enum Report: Sendable, Equatable {
     case drained(Holdings)
     /// It ends, although nobody here has asked it to.
     case stopping
+    /// It still does its work.
+    case alive
+    /// It has found out that it does not, and wants what follows when it says nothing.
+    case hung
 }
 
 /// What happened to an instance. What comes from a process names the incarnation, so that nothing late can be taken for
@@ -79,8 +83,9 @@ public enum InstanceEvent: Sendable, Equatable {
     case resumeRequested
     case dependenciesReady
     /// The answers to `spawn`: exactly one of these three follows it, before any other event. What was started may be
-    /// what an earlier manifest said, and so may whether it says by itself that it is ready.
-    case spawned(pid: Int32, saysReady: Bool? = nil)
+    /// what an earlier manifest said, and so may whether it says by itself that it is ready, and how often that it is
+    /// alive.
+    case spawned(pid: Int32, saysReady: Bool? = nil, watchdog: Interval? = nil)
     case spawnFailed(reason: String, permanent: Bool)
     case startBlocked(by: String)
     case reported(Report, incarnation: Int)

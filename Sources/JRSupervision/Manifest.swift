@@ -1,3 +1,4 @@
+public import JRBase
 public import JRJSON
 public import JRSettings
 
@@ -47,6 +48,8 @@ public struct Entry: Sendable, Equatable {
     public var user: String?
     /// Whether a program says over `NOTIFY_SOCKET` that it is ready; one that does not is so when it runs.
     public var notifies = false
+    /// How often such a program has to say that it is alive, once it is ready; nil for never.
+    public var watchdog: Interval?
     /// Names of entries that must be ready first.
     public var after: [String]
     public var policy: Policy

@@ -240,7 +240,13 @@ public struct Plan: Sendable, Equatable {
         variables["JR_INCARNATION"] = String(start.incarnation)
         variables["JR_RUNTIME"] = surroundings.runtimeDirectory
         variables["JR_READY_FD"] = start.readyDescriptor.map { String($0) }
-        if let socket = start.notifySocket { variables["NOTIFY_SOCKET"] = socket }
+        if let socket = start.notifySocket {
+            variables["NOTIFY_SOCKET"] = socket
+            // Without WATCHDOG_PID it is for whoever says it for the process, such as a command that a script starts.
+            if let watchdog = instance.entry.watchdog {
+                variables["WATCHDOG_USEC"] = String(watchdog.nanoseconds / 1_000)
+            }
+        }
         variables["JR_LIFE_FD"] = start.lifeDescriptor.map { String($0) }
         addresses(of: instance, start, into: &variables)
         if case .node = instance.entry.kind { variables["JR_KEPT_JOBS"] = start.keptJobs }

@@ -101,6 +101,7 @@ public struct PlanChange: Sendable, Equatable {
         if old.entry.policy.controlGroup != next.entry.policy.controlGroup { keys.append("controlGroup") }
         if old.entry.user != next.entry.user { keys.append("user") }
         if old.entry.notifies != next.entry.notifies { keys.append("notify") }
+        if old.entry.watchdog != next.entry.watchdog { keys.append("watchdog") }
         let before = Set(plan.environment(of: old, start(plan)))
         let after = Set(new.environment(of: next, start(new)))
         let names = before.symmetricDifference(after).map { String($0.prefix { $0 != "=" }) }

@@ -1,6 +1,7 @@
 /// What a program says in one datagram over `NOTIFY_SOCKET`, as services of systemd do: lines `KEY=value`.
 ///
-/// `READY=1`, `STOPPING=1` and `STATUS=…` are understood. Other keys are for other readers.
+/// `READY=1`, `STOPPING=1`, `STATUS=…`, `WATCHDOG=1` and `WATCHDOG=trigger` are understood. Other keys are for other
+/// readers.
 public struct ServiceNotice: Sendable, Equatable {
     /// The longest datagram, in bytes. It is the same for systemd.
     public static let longest = 4_096
@@ -11,6 +12,10 @@ public struct ServiceNotice: Sendable, Equatable {
     public var isReady = false
     /// Whether it ends by itself.
     public var isStopping = false
+    /// Whether it still does its work.
+    public var isAlive = false
+    /// Whether it has found out by itself that it does not.
+    public var isHung = false
     /// What it is doing, in its own words; empty takes back what it said before.
     public var status: String?
 
@@ -42,15 +47,19 @@ public struct ServiceNotice: Sendable, Equatable {
             switch line[..<equals] {
             case "READY": isReady = try Self.isOne("READY", value)
             case "STOPPING": isStopping = try Self.isOne("STOPPING", value)
+            case "WATCHDOG" where value == "trigger": isHung = true
+            case "WATCHDOG": isAlive = try Self.isOne("WATCHDOG", value, or: " or trigger")
             case "STATUS": status = String(value.prefix(Self.longestStatus)).harmless
             default: break
             }
         }
     }
 
-    private static func isOne(_ key: String, _ value: Substring) throws(Malformed) -> Bool {
+    private static func isOne(
+        _ key: String, _ value: Substring, or others: String = ""
+    ) throws(Malformed) -> Bool {
         guard value == "1" else {
-            throw Malformed(reason: "\(key) is 1 or is not there, and never \"\(shown(value))\"")
+            throw Malformed(reason: "\(key) is 1\(others) or is not there, and never \"\(shown(value))\"")
         }
         return true
     }

@@ -21,6 +21,19 @@ public struct ServiceReport: Sendable {
     /// How often a status alone is told, at most.
     static let pause = Interval.seconds(1 as Int64)
 
+    /// How often whoever runs this wants to be told that it is alive: half of what it allows; nil where it does not.
+    ///
+    /// - Parameters:
+    ///   - microseconds: `WATCHDOG_USEC`.
+    ///   - watched: `WATCHDOG_PID`: whose word is waited for; nil for whoever says it.
+    ///   - pid: That of this process.
+    public static func watchdogPause(_ microseconds: String?, watched: String?, pid: Int32) -> Interval? {
+        guard let time = microseconds.flatMap({ Int64($0) }), time > 1, time <= .max / 1_000,
+            watched == nil || watched == String(pid)
+        else { return nil }
+        return Interval(nanoseconds: time * 1_000 / 2)
+    }
+
     private var phase: Phase?
     private var status = ""
     private var lastTold: Instant?

@@ -8,6 +8,7 @@ public struct Signal: Sendable, Hashable, CustomStringConvertible {
 
     public static let hangUp = Signal(number: 1)
     public static let interrupt = Signal(number: 2)
+    public static let abort = Signal(number: 6)
     public static let kill = Signal(number: 9)
     public static let terminate = Signal(number: 15)
     public static let `continue` = Signal(number: 18)

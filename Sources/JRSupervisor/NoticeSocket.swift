@@ -111,7 +111,12 @@ extension Supervisor {
             slots[position].said = status.isEmpty ? nil : status
             statusChanged()
         }
-        let reports = [notice.isReady ? Report.ready : nil, notice.isStopping ? .stopping : nil].compactMap { $0 }
-        for report in reports { tell(.instance(position, .reported(report, incarnation: incarnation))) }
+        let reports: [Report?] = [
+            notice.isReady ? .ready : nil, notice.isAlive ? .alive : nil, notice.isHung ? .hung : nil,
+            notice.isStopping ? .stopping : nil,
+        ]
+        for report in reports.compactMap(\.self) {
+            tell(.instance(position, .reported(report, incarnation: incarnation)))
+        }
     }
 }

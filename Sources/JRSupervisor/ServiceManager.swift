@@ -9,6 +9,7 @@ final class ServiceManager {
     static let variable = "NOTIFY_SOCKET"
     /// Variables that are meant for this process and for nobody whom it starts.
     static let variables = [variable, "WATCHDOG_USEC", "WATCHDOG_PID"]
+    private static let alive = "WATCHDOG=1"
     private static let retry = Interval.milliseconds(100)
 
     private let address: String
@@ -22,6 +23,11 @@ final class ServiceManager {
     init?(_ address: String?) {
         guard let address, address.hasPrefix("/") || address.hasPrefix("@") else { return nil }
         self.address = address
+    }
+
+    /// Once is enough, however often there was no room for it.
+    func sayAlive(_ loop: Loop) {
+        if !unsent.contains(Self.alive) { send(Self.alive, loop) }
     }
 
     /// Sends it, or tries again for as long as there is no room: nobody there is waited for.
@@ -49,6 +55,14 @@ final class ServiceManager {
 }
 
 extension Supervisor {
+    /// Says now that this loop goes round, and again before half of the time for it is over: one that does not is
+    /// started anew by whoever runs this.
+    func sayAlive() {
+        guard let manager, let pause = options.watchdogPause else { return }
+        manager.sayAlive(loop)
+        loop.schedule(after: pause) { [weak self] _ in self?.sayAlive() }
+    }
+
     /// Looks whether whoever runs this as a service is to be told something.
     func tellManager() {
         guard let manager else { return }

@@ -11,6 +11,7 @@ extension Supervisor {
     /// - Throws: What cannot be taken over; then all children are to be ended.
     public func goOn(_ handover: Handover) throws(SupervisorError) {
         let begin = loop.refreshNow().instant
+        sayAlive()
         console.prepare(plan.instances.map(\.name))
         remember(handover)
         let client: ControlClientConnection?

@@ -83,7 +83,7 @@ extension Supervisor {
             running.insert(child.pid)
             slot.startTime = Processes.facts(of: child.pid)?.startTime
             stateChanged()
-            return .spawned(pid: child.pid, saysReady: instance.saysReady)
+            return .spawned(pid: child.pid, saysReady: instance.saysReady, watchdog: instance.entry.watchdog)
         } catch {
             slot.stopListening()
             return NotBegun(error).event

@@ -13,12 +13,13 @@ extension Supervisor {
             let waits =
                 member.machine.state == .waiting
                 ? member.after.filter { !cluster.members[$0].machine.state.allowsDependents } : []
-            let facts = Explanation.Facts(
+            var facts = Explanation.Facts(
                 name: plan.instances[position].name, machine: member.machine,
                 seconds: slots[position].changedAt.map { (loop.now.instant - $0).seconds },
                 jobs: slots[position].jobsAtDeath,
                 waitsFor: waits.map { (plan.instances[$0].name, cluster.members[$0].machine.state) },
                 log: slots[position].log.path)
+            facts.said = slots[position].said
             return Explanation(facts).json
         }
         return ["why": .array(explanations)]

@@ -27,6 +27,8 @@ public final class Supervisor {
         public var successor: Successor?
         /// Where whoever runs this as a service wants to be told what it does (`NOTIFY_SOCKET`).
         public var notifySocket: String?
+        /// How often that one is to be told that this is alive; nil for never.
+        public var watchdogPause: Interval?
 
         public init(readyLimit: Interval? = nil, endsWhenNotReady: Bool = false, ownsProcess: Bool = false) {
             self.readyLimit = readyLimit
@@ -143,6 +145,7 @@ public final class Supervisor {
         try endLeftovers(record, groups)
         for group in groups { try? group.remove() }
         startedAt = loop.refreshNow().instant
+        sayAlive()
         try? Files.removeTree(runtime.kept)
         try? Files.removeTree(runtime.notices)
         prepareSlots()
@@ -281,6 +284,8 @@ public final class Supervisor {
         case .armTimer(let serial, let deadline):
             if let timer = slot.timer { loop.cancel(timer) }
             slot.timer = loop.schedule(at: deadline) { [weak self] _ in
+                // What it has said by now came in time, however late this loop is.
+                self?.slots[position].notices?.read()
                 self?.tell(.instance(position, .timerFired(serial: serial)))
             }
         case .disarmTimer:

@@ -84,7 +84,12 @@ struct UpVerb {
             readyLimit: limit, endsWhenNotReady: isDetached || limit != nil || untilIdle, ownsProcess: true)
         settings.untilIdle = untilIdle
         // One in the background is not the process that was started as a service.
-        if !isDetached { settings.notifySocket = SystemProgram.environment["NOTIFY_SOCKET"] }
+        if !isDetached {
+            let environment = SystemProgram.environment
+            settings.notifySocket = environment["NOTIFY_SOCKET"]
+            settings.watchdogPause = ServiceReport.watchdogPause(
+                environment["WATCHDOG_USEC"], watched: environment["WATCHDOG_PID"], pid: SystemProgram.pid)
+        }
         settings.successor = Successor.ofThisProgram(
             "\(commandLine.program) \(commandLine.version)", isDetached: isDetached)
         let options = settings

@@ -11,14 +11,16 @@ private final class Service {
     let supervisor: Running
     private let socket: Descriptor
 
-    init(_ manifest: String, isAbstract: Bool) throws {
+    init(
+        _ manifest: String, isAbstract: Bool, environment: [String: String] = ["WATCHDOG_USEC": "600000000"]
+    ) throws {
         directory = try Files.realPath(try Files.makeTemporaryDirectory(prefix: "jr-service-"))
         try Files.write(directory + "/cluster.json", Array(manifest.utf8))
         let made = try Sockets.openNotices(at: isAbstract ? nil : directory + "/manager")
         socket = Descriptor(owning: made.socket)
         supervisor = try Running(
             ["jr-supervisor", "up"], in: directory,
-            environment: ["NOTIFY_SOCKET": made.address, "WATCHDOG_USEC": "600000000"])
+            environment: environment.merging(["NOTIFY_SOCKET": made.address]) { first, _ in first })
     }
 
     deinit {
@@ -88,6 +90,39 @@ struct ServiceTests {
         try Processes.signal(pid: service.supervisor.pid, SIGTERM)
         #expect(try service.next("STOPPING=1").hasPrefix("STOPPING=1\nSTATUS=shop: stopping"))
         #expect(try service.supervisor.ended() == .exited(0), "\(service.supervisor.said)")
+    }
+
+    @Test("it says from its loop that it is alive, also after a re-exec, and not where somebody else is to say so")
+    func watchdog() throws {
+        let watched = try Service(
+            #"{ "programs": { "a": { "command": ["sleep", "1000"] } } }"#, isAbstract: false,
+            environment: ["WATCHDOG_USEC": "100000"])
+        for _ in 0..<3 { #expect(try watched.next("WATCHDOG=1") == "WATCHDOG=1") }
+        #expect(try watched.run("re-exec").status == .exited(0))
+        for _ in 0..<3 { _ = try watched.next("WATCHDOG=1") }
+        let other = try Service(
+            #"{ "programs": { "a": { "command": ["sleep", "1000"] } } }"#, isAbstract: false,
+            environment: ["WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"])
+        // It would have said so before anything else.
+        let first = try other.next("")
+        #expect(!first.hasPrefix("WATCHDOG="), "\(first)")
+    }
+
+    @Test("a program that hangs is found out after a re-exec too")
+    func hangs() throws {
+        // This one says that it is ready, and nothing of being alive.
+        let command = "[\"\(try Programs.path("jr-distributor"))\", \"--listen\", \"unix:front\"]"
+        let service = try Service(
+            "{ \"programs\": { \"front\": { \"command\": \(command), \"notify\": true, \"watchdog\": \"3s\" } } }",
+            isAbstract: false)
+        _ = try service.next("READY=1")
+        let pid = try service.pid("front.1")
+        #expect(try service.environment(of: pid).contains("WATCHDOG_USEC=3000000"))
+        #expect(try service.run("re-exec").status == .exited(0))
+        #expect(try service.pid("front.1") == pid)
+        let hangs = "until grep -q 'hung: no WATCHDOG=1 for 3s: SIGABRT' .jr/logs/front.1.log; do sleep 0.01; done"
+        let seen = try Programs.run(["/usr/bin/timeout", "60", "sh", "-c", hangs], in: service.directory)
+        #expect(seen.status == .exited(0), "\(service.supervisor.said)")
     }
 
     @Test("after a re-exec it says the same as the same process, and hears what its programs say as before")

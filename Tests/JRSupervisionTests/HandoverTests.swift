@@ -28,6 +28,10 @@ struct HandoverTests {
         memory.asked = [.hangUp, .kill]
         memory.drainedFrom = .degraded
         memory.holdings = Holdings(waiting: 1, scheduled: 2, failed: 3, unacknowledged: 4)
+        memory.watchdog = second
+        memory.aliveAt = Instant(nanoseconds: 10)
+        memory.healthyAt = Instant(nanoseconds: 11)
+        memory.wasHung = true
         var instance = Handover.Instance(
             place: Plan.Place(entry: "worker", index: 2), name: "worker.2", memory: memory)
         instance.startTime = .max
@@ -132,6 +136,17 @@ struct HandoverTests {
         try compare(ready) { $0.fire() }
         ready.tell(.signalRequested(.kill))
         try compare(ready) { $0.exit(.signal(.kill, coreDumped: false)) }
+
+        var watched = Bench.watched()
+        watched.report(.ready)
+        watched.pass(second)
+        watched.report(.alive)
+        try compare(watched) { $0.fire() }
+        try compare(watched) {
+            $0.fire()
+            $0.fire()
+            $0.exit(.signal(.abort, coreDumped: false))
+        }
 
         var dying = Bench()
         dying.startReady()

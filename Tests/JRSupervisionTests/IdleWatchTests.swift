@@ -231,6 +231,21 @@ struct ExplanationTests {
         #expect(Explanation(explanation.json) == explanation)
     }
 
+    @Test("what the process says that it is doing is evidence, and one that hung is told how to mend that")
+    func said() {
+        var facts = Explanation.Facts(
+            name: "web.1", machine: machine([]), seconds: 4.2, jobs: [], waitsFor: [], log: "")
+        facts.said = "reading 3 of 7"
+        let explanation = Explanation(facts)
+        #expect(explanation.text(lines: []).contains("\n  says     reading 3 of 7\n"))
+        #expect(Explanation(explanation.json) == explanation)
+        let hung = machine([
+            .reported(.hung, incarnation: 1),
+            .exited(.signal(.abort, coreDumped: false), groupIsEmpty: true, incarnation: 1),
+        ])
+        #expect(explain(hung).advice.first?.contains("give it longer (\"watchdog\")") == true)
+    }
+
     @Test("what is ready needs no advice; what is not started waits or can be started")
     func states() {
         #expect(explain(machine([.reported(.ready, incarnation: 1)])).advice == [])

@@ -135,6 +135,8 @@ struct InstanceMachineTests {
             ("reported ready", .reported(.ready, incarnation: number)),
             ("reported degraded", .reported(.degraded("slow disk"), incarnation: number)),
             ("reported drained", .reported(.drained(Holdings(waiting: 2)), incarnation: number)),
+            ("reported alive", .reported(.alive, incarnation: number)),
+            ("reported that it hangs", .reported(.hung, incarnation: number)),
             ("exited 0", .exited(.code(0), groupIsEmpty: true, incarnation: number)),
             ("exited 7", .exited(.code(7), groupIsEmpty: true, incarnation: number)),
             ("exited 7, group not empty", .exited(.code(7), groupIsEmpty: false, incarnation: number)),
@@ -160,26 +162,24 @@ struct InstanceMachineTests {
     @Test("every event in every state does what the table says")
     func table() {
         var lines: [String] = []
-        for state in InstanceState.allCases {
-            let bench = Bench.inState(state)
+        var benches = InstanceState.allCases.map { ($0.rawValue, $0, Bench.inState($0)) }
+        // States of their own to look at, though they have the names of others.
+        var paused = Bench.inState(.ready)
+        paused.tell(.drainRequested(.keepingReady))
+        benches.append(("draining, to resume", .draining, paused))
+        var watched = Bench.watched()
+        watched.report(.ready)
+        watched.pass(.seconds(2 as Int64))
+        benches.append(("ready, silent for as long as it may be", .ready, watched))
+        for (title, state, bench) in benches {
             #expect(bench.machine.state == state)
-            lines.append("# \(state.rawValue)")
+            lines.append("# \(title)")
             for (name, event) in InstanceMachineTests.events(bench) {
                 var copy = bench
                 let actions = copy.tell(event, spawns: false)
                 let done = actions.map { InstanceMachineTests.words($0, at: copy.now) }.joined(separator: ", ")
                 lines.append("\(name): \(copy.machine.state.rawValue)\(done.isEmpty ? "" : "; " + done)")
             }
-        }
-        // A state of its own to look at, though it has the name of another.
-        var paused = Bench.inState(.ready)
-        paused.tell(.drainRequested(.keepingReady))
-        lines.append("# draining, to resume")
-        for (name, event) in InstanceMachineTests.events(paused) {
-            var copy = paused
-            let actions = copy.tell(event, spawns: false)
-            let done = actions.map { InstanceMachineTests.words($0, at: copy.now) }.joined(separator: ", ")
-            lines.append("\(name): \(copy.machine.state.rawValue)\(done.isEmpty ? "" : "; " + done)")
         }
         let text = lines.joined(separator: "\n")
         #expect(Corpus.expected("supervision/instance_machine.txt", found: text) == text)

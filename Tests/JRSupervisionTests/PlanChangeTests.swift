@@ -83,6 +83,11 @@ struct PlanChangeTests {
         let web = #""web": { "command": ["y"], "notify": true }"#
         #expect(lines(manifest(), manifest(programs: web)) == ["~ web: notify (restarted one after the other)"])
         #expect(lines(manifest(programs: web), manifest()) == ["~ web: notify (restarted one after the other)"])
+        let watched = #""web": { "command": ["y"], "notify": true, "watchdog": "7s" }"#
+        #expect(
+            lines(manifest(programs: web), manifest(programs: watched)) == [
+                "~ web: watchdog (restarted one after the other)"
+            ])
     }
 
     @Test("a distributor that listens elsewhere changes all that are told of it")

@@ -56,13 +56,16 @@ struct PlanTests {
 
     @Test("a program that is to say when it is ready is told where, and counts only when it has said so")
     func notify() {
-        let source = #"{ "programs": { "web": { "command": ["x"], "notify": true }, "b": { "command": ["y"] } } }"#
+        let source =
+            #"{ "programs": { "web": { "command": ["x"], "notify": true, "watchdog": "1500ms" }, "b": { "command": ["y"] } } }"#
         let reading = ManifestReader.read(Array(source.utf8))
         #expect(reading.problems.map(\.message) == [])
         let plan = Plan(reading.manifest, .example)
         var start = Plan.Start(incarnation: 1, readyDescriptor: nil, lifeDescriptor: nil, addresses: [:])
         start.notifySocket = "@x"
         #expect(plan.environment(of: 0, start).contains("NOTIFY_SOCKET=@x"))
+        #expect(plan.environment(of: 0, start).contains("WATCHDOG_USEC=1500000"))
+        #expect(!plan.environment(of: 1, start).contains { $0.hasPrefix("WATCHDOG_") })
         #expect(plan.instances.map(\.saysReady) == [true, false])
         #expect(plan.cluster(seed: 1).members.map(\.machine.reportsReady) == [true, false])
         #expect(plan.cluster(seed: 1).members.map(\.machine.drains) == [false, false])

@@ -15,13 +15,17 @@ struct ServiceNoticeTests {
         }
     }
 
-    @Test("lines KEY=value, of which three mean something here")
+    @Test("lines KEY=value, of which four mean something here")
     func lines() throws {
         #expect(try read("READY=1").isReady)
         let whole = try read("READY=1\nSTATUS=42 connections = all\nSTOPPING=1\n")
         #expect(whole.isReady && whole.isStopping && whole.status == "42 connections = all")
-        let other = try read("WATCHDOG=1\nMAINPID=7\nX_MINE=\nEXTEND_TIMEOUT_USEC=5")
+        let other = try read("WATCHDOG_USEC=1\nMAINPID=7\nX_MINE=\nEXTEND_TIMEOUT_USEC=5")
         #expect(other == (try read("BARRIER=1")) && !other.isReady && !other.isStopping && other.status == nil)
+        let alive = try read("WATCHDOG=1\nSTATUS=x")
+        #expect(alive.isAlive && !alive.isHung && !alive.isReady && alive.status == "x")
+        let hung = try read("WATCHDOG=trigger")
+        #expect(hung.isHung && !hung.isAlive)
         #expect(try read("STATUS=").status == "")
         #expect(try ServiceNotice(Array("READY=1".utf8) + [0]).isReady, "as programs in C send it")
         #expect(try read("STATUS=a\u{1B}[2Jb").status == "a\u{FFFD}[2Jb")
@@ -33,6 +37,7 @@ struct ServiceNoticeTests {
         for (text, reason) in [
             ("ready", "\"ready\" is not KEY=value"), ("READY=1\n=1", "\"=1\" is not KEY=value"),
             ("A B=1", "\"A B=1\" is not KEY=value"), ("READY=yes", "READY is 1 or is not there, and never \"yes\""),
+            ("WATCHDOG=0", "WATCHDOG is 1 or trigger or is not there, and never \"0\""),
             ("READY=", "READY is 1 or is not there, and never \"\""),
             ("STOPPING=0", "STOPPING is 1 or is not there, and never \"0\""), ("", "it is empty"),
             ("\n\n", "it is empty"), ("READY=1\0STATUS=x", "it is no text in UTF-8"),
@@ -167,6 +172,18 @@ struct ServiceReportTests {
         #expect(text(&report, .stopping, "s") == "STOPPING=1\nSTATUS=s")
         var adopted = ServiceReport(.ready)
         #expect(text(&adopted, .ready, "2/2") == "STATUS=2/2", "who was told that it is ready is not told again")
+    }
+
+    @Test("it says that it is alive twice as often as is wanted, where that is wanted of this process")
+    func watchdog() {
+        let pause = { (time: String?, watched: String?) in
+            ServiceReport.watchdogPause(time, watched: watched, pid: 7)
+        }
+        #expect(pause("3000000", nil) == .milliseconds(1_500) && pause("3000000", "7") == .milliseconds(1_500))
+        #expect(pause("3000000", "8") == nil && pause(nil, "7") == nil && pause(nil, nil) == nil)
+        for wrong in ["", "0", "1", "-5", "3s", "99999999999999999999", "9223372036854775807"] {
+            #expect(pause(wrong, nil) == nil, "\(wrong)")
+        }
     }
 
     @Test("a status alone waits for a second, and a look counts as one although nothing was new")

@@ -114,6 +114,35 @@ extension ShellTests {
             #expect(failures.contains { $0.contains("silent.1") && $0.contains("not ready within 50ms") })
         }
 
+        @Test("one that says nothing any more, or that it hangs, is ended and started again, and that is told as such")
+        func watchdog() throws {
+            let stage = try stage(
+                """
+                "silent": { "command": ["./silent"], "notify": true, "watchdog": "200ms" },
+                "deaf": { "command": ["./deaf"], "notify": true, "watchdog": "200ms", "stop": { "kill": "50ms" } },
+                "honest": { "command": ["./honest"], "notify": true }
+                """,
+                [
+                    "silent": "echo \"in $WATCHDOG_USEC\"; ./say READY=1 WATCHDOG=1; exec sleep 1000\n",
+                    "deaf": "trap '' ABRT; ./say READY=1; exec sleep 1000\n",
+                    "honest":
+                        "./say READY=1 'STATUS=stuck at 7'; read line <go; ./say WATCHDOG=trigger; exec sleep 1000\n",
+                ])
+            try stage.up()
+            try stage.line("in 200000")
+            let death = "hung: no WATCHDOG=1 for 200ms: SIG"
+            var deaths: [String] = []
+            while !deaths.contains(where: { $0.contains("silent.1") && $0.contains(death + "ABRT (by us)") })
+                || !deaths.contains(where: { $0.contains("deaf.1") && $0.contains(death + "KILL (by us)") })
+            { deaths.append(try stage.line(#""to":"backingOff""#)) }
+            #expect(try stage.ask(#"{"verb":"why","names":["honest"]}"#).contains(#""said":"stuck at 7""#))
+            try go(stage)
+            try stage.state("honest.1", .stopping, "hung: it said so")
+            try stage.state("honest.1", .backingOff, "hung: it said so: SIGABRT (by us)")
+            let why = try stage.ask(#"{"verb":"why","names":["silent"]}"#)
+            #expect(why.contains("hung: no WATCHDOG=1 for 200ms"))
+        }
+
         @Test("where its name is too long for a path, it is told a name that is no path")
         func long() throws {
             let name = String(repeating: "x", count: 100)

@@ -198,6 +198,18 @@ enum SupervisionRequirements {
         Requirement(
             "Commands are lists of words; a line without shell characters needs no shell",
             "lines without shell characters are executed directly, the others by a shell that steps aside if it can"),
+        Requirement(
+            "A process that is there and does nothing any more is found out where it can say so, and so is the supervisor",
+            "silent for so long from when it is ready, it is ended by ABRT, then KILL, and starts again as after a crash",
+            "each word counts from when it came, and the timer is armed again only when it fires",
+            "one that is told to end, or says that it ends, is not looked at any more",
+            "one that says nothing any more, or that it hangs, is ended and started again, and that is told as such",
+            "a program that hangs is found out after a re-exec too",
+            "it says from its loop that it is alive, also after a re-exec, and not where somebody else is to say so"),
+        Requirement(
+            "Help fits a terminal, and who mistypes is told what is meant",
+            "the help of each verb fits 80 columns, and its lines are as full as they can be",
+            "whoever mistypes a name is told what it is, or what may be meant, and how an end reads in status"),
     ]
 }
 

@@ -78,7 +78,7 @@ extension ClusterExport {
             note(
                 entry,
                 "\"notify\": there is no NOTIFY_SOCKET in a pod; give the container a readinessProbe that asks the"
-                    + " program itself")
+                    + " program itself" + (entry.watchdog == nil ? "" : ", and for \"watchdog\" a livenessProbe"))
         }
         if let user = entry.user {
             note(entry, "\"user\" is \(user): give its number to \"securityContext\": { \"runAsUser\": … }")

@@ -152,6 +152,7 @@ extension ClusterExport {
         if policy.controlGroup != usual.controlGroup { keys.append("controlGroup") }
         if entry.user != nil { keys.append("user") }
         if entry.notifies { keys.append("notify") }
+        if entry.watchdog != nil { keys.append("watchdog") }
         if policy.logs != usual.logs { keys.append("logs") }
         if !entry.after.isEmpty { keys.append("after") }
         if !keys.isEmpty {

@@ -75,6 +75,7 @@ extension ClusterExport {
         let policy = entry.policy
         var lines = ["Type=\(entry.isOurs || entry.notifies ? "notify" : "exec")"]
         if entry.notifies { lines += ["# A command that the program starts may say so for it.", "NotifyAccess=all"] }
+        if let watchdog = entry.watchdog { lines.append("WatchdogSec=\(Self.seconds(watchdog))") }
         if let user = entry.user ?? choices.user { lines.append("User=\(Self.escaped(user))") }
         lines.append("WorkingDirectory=\(Self.escaped(instance.workingDirectory))")
         lines.append("ExecStart=\(Self.commandLine(instance.arguments))")
