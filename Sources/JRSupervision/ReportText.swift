@@ -1,32 +1,44 @@
 public import JRBase
 
-/// What a report on a run of a cluster says, made from its events.
+/// What a report on a run of a cluster says, made from its events. How long something took is told by the clock that
+/// only goes forward.
 public struct RunReport: Sendable {
+    /// An event, and when it was heard of.
+    public struct Entry: Sendable {
+        public var event: EventRecord
+        public var at: Instant
+
+        public init(_ event: EventRecord, at: Instant) {
+            self.event = event
+            self.at = at
+        }
+    }
+
     /// One incarnation of an instance.
     public struct Life: Sendable, Equatable {
         public var instance: String
         public var incarnation: Int
-        public var started: WallTime
-        public var ready: WallTime?
-        public var ended: WallTime?
+        public var started: Instant
+        public var ready: Instant?
+        public var ended: Instant?
         /// Why it ended or did not become ready; nil for a good life.
         public var failure: String?
     }
 
     public var cluster: String
     public var command: [String]
-    public var started: WallTime
-    public var ended: WallTime
-    public var events: [EventRecord]
+    public var started: Now
+    public var ended: Instant
+    public var events: [Entry]
     /// When the command was started and ended.
-    public var commandStarted: WallTime?
-    public var commandEnded: WallTime?
+    public var commandStarted: Instant?
+    public var commandEnded: Instant?
     public var verdict: ExecMachine.Verdict
     /// What was left when everything was down; nothing, as it should be.
     public var left: [String]
 
     public init(
-        cluster: String, command: [String], started: WallTime, ended: WallTime, events: [EventRecord],
+        cluster: String, command: [String], started: Now, ended: Instant, events: [Entry],
         verdict: ExecMachine.Verdict, left: [String]
     ) {
         self.cluster = cluster
@@ -44,20 +56,20 @@ public struct RunReport: Sendable {
     public var lives: [Life] {
         var lives: [Life] = []
         var open: [String: Int] = [:]
-        for event in events {
-            guard let name = event.instance, let change = event.change else { continue }
+        for entry in events {
+            guard let name = entry.event.instance, let change = entry.event.change else { continue }
             if change.to == .starting, open[name].map({ lives[$0].incarnation }) != change.incarnation {
                 open[name] = lives.count
-                lives.append(Life(instance: name, incarnation: change.incarnation, started: event.time))
+                lives.append(Life(instance: name, incarnation: change.incarnation, started: entry.at))
             }
             guard let index = open[name] else { continue }
             switch change.to {
-            case .ready: lives[index].ready = lives[index].ready ?? event.time
+            case .ready: lives[index].ready = lives[index].ready ?? entry.at
             case .backingOff, .crashLooping, .failed:
                 lives[index].failure = change.cause
-                lives[index].ended = lives[index].ended ?? event.time
+                lives[index].ended = lives[index].ended ?? entry.at
             case .blocked: lives[index].failure = change.cause
-            case .stopped, .finished: lives[index].ended = event.time
+            case .stopped, .finished: lives[index].ended = entry.at
             case .waiting, .starting, .recovering, .degraded, .draining, .stopping: break
             }
             if change.to == .ready { lives[index].failure = nil }
@@ -75,8 +87,8 @@ public struct RunReport: Sendable {
         let failures = (isFailed ? lives.count { $0.failure != nil } + 1 : 0) + (left.isEmpty ? 0 : 1)
         var text = #"<?xml version="1.0" encoding="UTF-8"?>"# + "\n"
         text += "<testsuites><testsuite name=\"\(XML.escape(cluster))\" tests=\"\(lives.count + 2)\""
-        text += " failures=\"\(failures)\" errors=\"0\" time=\"\(Self.seconds(ended - started))\""
-        text += " timestamp=\"\(Dates.format(started))\">\n"
+        text += " failures=\"\(failures)\" errors=\"0\" time=\"\(Self.seconds(ended - started.instant))\""
+        text += " timestamp=\"\(Dates.format(started.wall))\">\n"
         let time = commandStarted.map { (commandEnded ?? ended) - $0 } ?? .zero
         text += Self.testCase(
             "exec", command.joined(separator: " "), time,
@@ -122,18 +134,18 @@ public struct RunReport: Sendable {
         var text = "\(cluster): \(command.joined(separator: " "))\n"
         if let path = criticalPath { text += path + "\n" }
         text += "\n"
-        let width = events.compactMap { $0.instance?.count }.max().map { max($0, 10) } ?? 10
-        var rows = events.map { event in
-            let name = event.instance ?? "supervisor"
-            let what = event.change.map { "\($0.to.rawValue): \($0.cause)" } ?? event.text
-            return (event.time, name, what)
+        let width = events.compactMap { $0.event.instance?.count }.max().map { max($0, 10) } ?? 10
+        var rows = events.map { entry in
+            let name = entry.event.instance ?? "supervisor"
+            let what = entry.event.change.map { "\($0.to.rawValue): \($0.cause)" } ?? entry.event.text
+            return (entry.at, name, what)
         }
         if let commandStarted { rows.append((commandStarted, "command", "started")) }
         if let commandEnded { rows.append((commandEnded, "command", "ended: \(verdict.reason ?? "exit 0")")) }
-        // Stable: what happened in one millisecond stays in its order.
+        // Stable: what happened in one turn stays in its order.
         let sorted = rows.enumerated().sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }
         for (_, row) in sorted {
-            let time = Self.seconds(row.0 - started)
+            let time = Self.seconds(row.0 - started.instant)
             let margin = String(repeating: " ", count: max(0, 9 - time.utf8.count))
             let gap = String(repeating: " ", count: max(0, width - row.1.count))
             text += "\(margin)\(time)  \(row.1)\(gap)  \(row.2)\n"
@@ -143,7 +155,7 @@ public struct RunReport: Sendable {
 
     /// `ready after 48ms; the last: main.1 11ms, worker.3 22ms`
     private var criticalPath: String? {
-        var slowest: [(life: Life, ready: WallTime)] = []
+        var slowest: [(life: Life, ready: Instant)] = []
         var seen: Set<String> = []
         for life in lives where seen.insert(life.instance).inserted {
             guard let ready = life.ready else { return nil }
@@ -159,7 +171,7 @@ public struct RunReport: Sendable {
             path.insert(before, at: 0)
         }
         let steps = path.map { "\($0.life.instance) \(Durations.format($0.ready - $0.life.started))" }
-        return "ready after \(Durations.format(last.ready - started)); on the longest way: "
+        return "ready after \(Durations.format(last.ready - started.instant)); on the longest way: "
             + steps.joined(separator: ", ")
     }
 }

@@ -38,6 +38,7 @@ public struct ShrinkMachine: Sendable {
         case drain([Int])
         case resume([Int])
         case stop([Int])
+        case start([Int])
     }
 
     public enum Outcome: Sendable, Equatable {
@@ -55,6 +56,9 @@ public struct ShrinkMachine: Sendable {
             self.why = why
         }
     }
+
+    /// Those that were up and have been told to stop: they start again if it comes to nothing.
+    private var stopped: [Int] = []
 
     private enum Step { case counting, choosing, draining, stopping, over }
 
@@ -154,6 +158,7 @@ public struct ShrinkMachine: Sendable {
         // An outcome is on its way to an application that may well acknowledge it: waited for.
         guard chosen.allSatisfy({ sights[$0]?.holdings?.isEmpty ?? true }) else { return [] }
         step = .stopping
+        stopped = chosen.filter { sights[$0]?.state.isSettled == false }
         return [.stop(chosen)]
     }
 
@@ -165,6 +170,12 @@ public struct ShrinkMachine: Sendable {
     private mutating func refuse(_ refusals: [Refusal]) -> [Action] {
         end(.refused(refusals))
         return paused.isEmpty ? [] : [.resume(paused)]
+    }
+
+    /// It is over, whatever it had come to: all stay.
+    public mutating func cut() -> [Action] {
+        step = .over
+        return (paused.isEmpty ? [] : [.resume(paused)]) + (stopped.isEmpty ? [] : [.start(stopped)])
     }
 
     private mutating func end(_ outcome: Outcome) {

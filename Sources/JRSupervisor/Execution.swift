@@ -46,12 +46,12 @@ public final class Execution {
     private var machine = ExecMachine()
     private var child: ChildProcess?
     private var timer: Handle?
-    private var events: [EventRecord] = []
+    private var events: [RunReport.Entry] = []
     private var guilty: [(position: Int, words: String)] = []
     private var sockets: [(inode: UInt64, port: Int)] = []
-    private let startedAt: WallTime
-    private var commandStarted: WallTime?
-    private var commandEnded: WallTime?
+    private let startedAt: Now
+    private var commandStarted: Instant?
+    private var commandEnded: Instant?
     /// Whether the terminal is the command's while it runs.
     private var hasTerminal = false
     private var isStopped = false
@@ -64,7 +64,7 @@ public final class Execution {
         self.file = file
         self.options = options
         self.loop = loop
-        startedAt = loop.refreshNow().wall
+        startedAt = loop.refreshNow()
         var settings = Supervisor.Options(endsWhenNotReady: true, ownsProcess: true)
         settings.staysWhenOver = true
         settings.eventFile = options.report?.eventFile
@@ -92,7 +92,7 @@ public final class Execution {
     public func signalled(_ number: Int32) { handle(.signalled(Signal(number: number))) }
 
     private func heard(_ event: EventRecord) {
-        events.append(event)
+        events.append(RunReport.Entry(event, at: loop.now.instant))
         guard machine.state == .running, let name = event.instance, let change = event.change else { return }
         if change.to == .failed || change.to == .crashLooping {
             // After what is being done about it now.
@@ -150,7 +150,7 @@ public final class Execution {
             self.child = child
             supervisor.guests = [child]
             if hasTerminal { supervisor.childrenChanged = { [weak self] in self?.lookForStop() } }
-            commandStarted = loop.now.wall
+            commandStarted = loop.now.instant
         } catch {
             handle(.commandNotStarted("\(error)", code: 126))
         }
@@ -158,7 +158,7 @@ public final class Execution {
 
     private func commandEnded(_ status: ExitStatus) {
         if hasTerminal { try? Standard.giveTerminal(0) }
-        commandEnded = loop.refreshNow().wall
+        commandEnded = loop.refreshNow().instant
         let exit: Exit =
             switch status {
             case .exited(let code): .code(code)
@@ -249,7 +249,7 @@ public final class Execution {
         guard let folder = options.report else { return }
         var report = RunReport(
             cluster: file.plan.manifest.name, command: options.command, started: startedAt,
-            ended: loop.refreshNow().wall, events: events, verdict: verdict, left: left)
+            ended: loop.refreshNow().instant, events: events, verdict: verdict, left: left)
         report.commandStarted = commandStarted
         report.commandEnded = commandEnded
         do throws(SystemError) {

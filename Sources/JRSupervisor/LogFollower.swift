@@ -11,30 +11,45 @@ public struct LogLine: Sendable, Equatable {
     /// `|`, `!` or `*` as in a file of the format `text`.
     public var mark: Character
     public var text: String
-    /// The line as an object, for programs.
-    public var json: JSON
+    private var object: JSON?
 
     /// Reads a line of either format. Nothing is refused: what is not understood is text.
     public init(_ bytes: ArraySlice<UInt8>, instance: String) {
         self.instance = instance
-        let whole = String(decoding: bytes, as: UTF8.self)
         if bytes.first == UInt8(ascii: "{"), let object = try? JSON(parsing: Array(bytes)), object["time"] != nil {
             time = object["time"]?.string ?? ""
             mark = object["event"] != nil ? "*" : object["stream"]?.string == "err" ? "!" : "|"
-            text = (object["event"] ?? object["text"])?.string ?? whole
-            json = object
+            text = (object["event"] ?? object["text"])?.string ?? String(decoding: bytes, as: UTF8.self)
+            self.object = object
             return
         }
-        let parts = whole.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        let isOurs = parts.count > 1 && parts[0].hasSuffix("Z") && ["|", "!", "*"].contains(parts[1])
-        time = isOurs ? String(parts[0]) : ""
-        mark = isOurs ? parts[1].first ?? "|" : "|"
-        text = isOurs ? (parts.count > 2 ? String(parts[2]) : "") : whole
+        let space = UInt8(ascii: " ")
+        let end = bytes.firstIndex(of: space) ?? bytes.endIndex
+        let rest = bytes[end...].dropFirst()
+        let isOurs =
+            end > bytes.startIndex && bytes[end - 1] == UInt8(ascii: "Z")
+            && (rest.count == 1 || rest.dropFirst().first == space)
+        let own = isOurs ? rest.first.flatMap { Self.marks[$0] } : nil
+        time = own == nil ? "" : String(decoding: bytes[..<end], as: UTF8.self)
+        mark = own ?? "|"
+        text = String(decoding: own == nil ? bytes : rest.dropFirst(2), as: UTF8.self)
+    }
+
+    /// Whether its text is printable ASCII, which does nothing to a terminal.
+    var isPlain: Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } }
+
+    private static let marks: [UInt8: Character] = [
+        UInt8(ascii: "|"): "|", UInt8(ascii: "!"): "!", UInt8(ascii: "*"): "*",
+    ]
+
+    /// The line as an object, for programs.
+    public var json: JSON {
+        if let object { return object }
         let kind = mark == "*" ? "event" : "text"
-        var object: JSONObject = ["time": .string(time), "instance": .string(instance)]
-        if mark != "*" { object["stream"] = mark == "!" ? "err" : "out" }
-        object[kind] = .string(text)
-        json = .object(object)
+        var made: JSONObject = ["time": .string(time), "instance": .string(instance)]
+        if mark != "*" { made["stream"] = mark == "!" ? "err" : "out" }
+        made[kind] = .string(text)
+        return .object(made)
     }
 }
 
@@ -116,15 +131,18 @@ public final class LogFollower {
 
     private static func tail(_ raw: Int32, size: Int64, _ count: Int) -> [[UInt8]] {
         guard count > 0 else { return [] }
-        var bytes: [UInt8] = []
+        var blocks: [[UInt8]] = []
         var start = size
+        var newlines = 0
         // One more newline than lines: the one before the first of them.
-        while start > 0, bytes.count(where: { $0 == UInt8(ascii: "\n") }) <= count {
+        while start > 0, newlines <= count {
             let block = min(start, Int64(blockBytes))
             guard let more = try? Files.read(raw, at: start - block, count: Int(block)), !more.isEmpty else { break }
             start -= block
-            bytes = more + bytes
+            newlines += more.count { $0 == UInt8(ascii: "\n") }
+            blocks.append(more)
         }
+        var bytes = Array(blocks.reversed().joined())
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.isEmpty { return [] }
         return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).suffix(count).map {

@@ -145,6 +145,8 @@ extension Supervisor {
                 tell(.resumeRequested(positions))
             case .stop(let positions):
                 tell(.stopRequested(positions, .drain))
+            case .start(let positions):
+                tell(.startRequested(positions))
             }
         }
     }
@@ -170,12 +172,12 @@ extension Supervisor {
         shrink.ended(outcome)
     }
 
-    /// The operation is over: what was drained for it goes on.
+    /// The operation is over: what was drained or stopped for it goes on.
     func cancelShrinks(of operation: Operation) {
         for shrink in shrinks where shrink.operation?.id == operation.id {
             shrinks.removeAll { $0 === shrink }
             if let timer = shrink.timer { loop.cancel(timer) }
-            tell(.resumeRequested(shrink.machine.paused))
+            perform(shrink.machine.cut(), shrink)
         }
     }
 

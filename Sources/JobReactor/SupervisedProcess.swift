@@ -7,6 +7,41 @@ public import JRSystem
 /// Without those variables everything here does nothing, so that the same program runs by hand. Under systemd, or
 /// whoever else gives `NOTIFY_SOCKET`, the program says there as well that it is ready, and that it ends.
 public enum SupervisedProcess {
+    /// Looks whether the descriptors that the environment names can be what it says they are: variables that were kept
+    /// from another program name none, or one that is something else. A program calls this before it opens anything.
+    ///
+    /// - Parameter environment: where the descriptors' numbers are.
+    /// - Throws: with exit code 78 what is wrong, and with which variable.
+    public static func check(
+        environment: [String: String] = SystemProgram.environment
+    ) throws(JobReactorError) {
+        for variable in ["JR_READY_FD", "JR_LIFE_FD"] {
+            guard let text = environment[variable], let why = problem(text, isRead: variable == "JR_LIFE_FD") else {
+                continue
+            }
+            throw JobReactorError(
+                .configuration, what: "\(variable)=\(text.prefix(20)) is not what a supervisor gives", why: why,
+                mend: "Unset it (unset \(variable)) to start the program by hand, or start it with jr-supervisor",
+                exitCode: 78)
+        }
+    }
+
+    private static func problem(_ text: String, isRead: Bool) -> String? {
+        guard !text.isEmpty else { return nil }
+        guard let raw = Int32(text), raw > 2 else { return "it has to be the number of a descriptor, from 3 on" }
+        guard let kind = try? Files.status(of: raw).kind, let direction = try? IO.direction(raw) else {
+            return "no descriptor \(raw) is open"
+        }
+        guard direction != (isRead ? .write : .read) else {
+            return "descriptor \(raw) cannot be \(isRead ? "read from" : "written to")"
+        }
+        // What is written may go into a file as well, but only these can be waited for.
+        guard !isRead || kind == .pipe || kind == .socket else {
+            return "descriptor \(raw) is no pipe and no socket, so that its end cannot be waited for"
+        }
+        return kind == .directory ? "descriptor \(raw) is a directory" : nil
+    }
+
     /// Writes `READY=1` and facts such as `port=5000` on the descriptor of `JR_READY_FD`, once.
     ///
     /// - Parameters:

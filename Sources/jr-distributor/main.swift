@@ -17,7 +17,8 @@ let spec = CommandLineSpec(
         the one in JR_LIFE_FD is closed, on SIGTERM or on SIGINT.
 
         Exit codes: 0 ended as asked; 64 usage; 69 the address cannot be listened
-        on; 78 the address is not allowed.
+        on; 78 the address is not allowed, or a descriptor that the environment
+        names is not of a supervisor.
         """)
 
 func fail(_ text: String, _ code: Int32) -> Never {
@@ -40,6 +41,11 @@ func readAddress(_ text: String, _ command: ParsedCommand) throws(UsageError) ->
 }
 
 func serve(_ address: SocketAddress, _ values: [Setting: SettingValue]) throws(SystemError) {
+    do throws(JobReactorError) {
+        try SupervisedProcess.check()
+    } catch {
+        fail("\(error)", error.exitCode)
+    }
     SystemProgram.ignoreBrokenPipes()
     let reactor = try Reactor(name: "distributor")
     var configuration = Configuration(values)

@@ -49,6 +49,7 @@ final class NodeProgram: Sendable {
             return ExitCode.usage.rawValue
         }
         do {
+            if options.action == .run { try SupervisedProcess.check(environment: environment) }
             guard try prepare(&options, environment) else { return ExitCode.ok.rawValue }
             return try await NodeProgram(options, environment: environment).run()
         } catch let error as JobDirectoryError {

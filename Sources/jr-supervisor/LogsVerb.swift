@@ -23,9 +23,9 @@ struct LogsVerb {
 
     func run() throws(SupervisorError) -> Int32 {
         let files = try chosen(from: LogsVerb.files(try RuntimeDirectory.find(option: command.value("runtime"))))
-        let width = files.map(\.name.count).max() ?? 0
+        var page = page(of: files.map(\.name))
         let followers = files.map { LogFollower(instance: $0.name, path: $0.path) }
-        show(followers.flatMap { $0.last(count) }, width, files.map(\.name))
+        show(followers.flatMap { $0.last(count) }, &page)
         // Nobody ever raises it: waiting for it is waiting for a time.
         let never = (try? IO.eventCounter())?.take() ?? -1
         while command.flag("follow") {
@@ -33,7 +33,7 @@ struct LogsVerb {
             if lines.isEmpty {
                 // The files are the only connection to the supervisor, so that a reader can never hold it up.
                 _ = try? IO.waitReadable(never, timeout: LogsVerb.pollMilliseconds)
-            } else if !show(lines, width, files.map(\.name)) {
+            } else if !show(lines, &page) {
                 break
             }
         }
@@ -85,29 +85,24 @@ struct LogsVerb {
 
     /// In the order of their times; false when nobody reads them any more.
     @discardableResult
-    private func show(_ lines: [LogLine], _ width: Int, _ names: [String]) -> Bool {
-        // Lines without a time stay behind the one they came after.
-        var sorted: [(time: String, place: Int, line: LogLine)] = []
-        var last: [String: String] = [:]
-        for (place, line) in lines.enumerated() {
-            let time = line.time.isEmpty ? last[line.instance] ?? "" : line.time
-            last[line.instance] = time
-            sorted.append((time, place, line))
-        }
-        sorted.sort { ($0.time, $0.place) < ($1.time, $1.place) }
-        var text = ""
-        for (_, _, line) in sorted { text += command.flag("json") ? line.json.text + "\n" : shown(line, width, names) }
-        return Standard.write(Standard.output, text)
+    private func show(_ lines: [LogLine], _ page: inout LogPage) -> Bool {
+        let sorted = LogPage.inOrder(lines)
+        return Standard.write(
+            Standard.output, command.flag("json") ? LogPage.json(of: sorted) : page.text(of: sorted))
     }
 
-    private func shown(_ line: LogLine, _ width: Int, _ names: [String]) -> String {
-        let name = line.instance + String(repeating: " ", count: max(0, width - line.instance.count))
-        let colour = Style.colour(at: names.firstIndex(of: line.instance) ?? 0)
-        let prefix = style.apply(colour, to: "\(name) \(line.mark)")
-        return "\(clock(line.time))\(prefix) \(Terminal.escape(line.text))\n"
+    private func page(of names: [String]) -> LogPage {
+        let width = names.map(\.count).max() ?? 0
+        return LogPage(
+            prefix: { instance, mark in
+                let name = instance + String(repeating: " ", count: max(0, width - instance.count))
+                let colour = Style.colour(at: names.firstIndex(of: instance) ?? 0)
+                return style.apply(colour, to: "\(name) \(mark)") + " "
+            },
+            clock: LogsVerb.clock, escape: { Terminal.escape($0) })
     }
 
-    private func clock(_ time: String) -> String {
+    private static func clock(_ time: String) -> String {
         guard let wall = try? Dates.parse(time) else { return "" }
         return Dates.formatTimeOfDay(wall + SystemClock.localOffset(at: wall)).prefix(8) + " "
     }

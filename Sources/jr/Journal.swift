@@ -77,7 +77,8 @@ enum Journal {
         let salvage = try JournalSalvage.run(path, to: newPath) { ToolConsole.shared.show($0) }
         ToolConsole.shared.clear()
         for line in asJSON ? salvage.json.map(\.text) : salvage.lines { Console.result(line) }
-        Console.exit(0)
+        // A script is not to go on without the jobs that are lost, as if nothing had happened.
+        Console.exit(salvage.isComplete ? 0 : 65)
     }
 
     private static func export(_ place: String, node: String?, to file: String?) throws(StorageToolError) -> Never {

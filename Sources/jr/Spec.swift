@@ -138,7 +138,8 @@ enum Spec {
             dump DIR: each job as a line of JSON; with --records each record.
 
             salvage DIR --to NEWDIR: a new journal of all that is whole in a damaged
-            one, and what is missing in it. The old one is not changed.
+            one, and what is missing in it. The old one is not changed. Exit code 0
+            only if nothing is missing; with 65, NEWDIR has what could be saved.
 
             export PLACE [--to FILE]: all jobs as lines of JSON, with every field.
             import FILE --to PLACE: puts them into another storage, as they are.

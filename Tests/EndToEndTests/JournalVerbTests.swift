@@ -115,10 +115,15 @@ struct JournalVerbTests {
         #expect(refused.status == .exited(65))
         #expect(refused.output == "")
         let saved = try jr("salvage", "store", "--to", "new")
-        #expect(saved.status == .exited(0))
+        #expect(saved.status == .exited(65))
         #expect(saved.lines.first == "saved: 0 jobs of 'store' in 'new'")
         #expect(saved.lines.contains { $0.hasPrefix("missing: 2 records at the least") }, "\(saved.output)")
         #expect(try jr("verify", "new").status == .exited(0))
+        let whole = try jr("salvage", "new", "--to", "newer")
+        #expect(whole.status == .exited(0))
+        #expect(whole.lines.last == "nothing is missing")
+        // Nothing is there after a salvage that was none.
+        #expect(try jr("salvage", "store", "--to", "new").status == .exited(64))
         #expect(try jr("time", "new").output.hasPrefix("0 jobs, "))
     }
 

@@ -65,6 +65,30 @@ struct WrongThingsTests {
         #expect(up.errors.contains("broken.swift:2:30: error: cannot find 'nope' in scope"), "\(up.errors)")
     }
 
+    @Test(
+        "a descriptor in the environment that no supervisor has given is said to be none",
+        arguments: [
+            ("jr-node", "JR_LIFE_FD", "9", "", "no descriptor 9 is open"),
+            ("jr-node", "JR_LIFE_FD", "3", "3</dev/null", "descriptor 3 is no pipe and no socket"),
+            ("jr-node", "JR_READY_FD", "3", "", "no descriptor 3 is open"),
+            ("jr-node", "JR_READY_FD", "3", "3</dev/null", "descriptor 3 cannot be written to"),
+            ("jr-node", "JR_LIFE_FD", "three", "", "it has to be the number of a descriptor, from 3 on"),
+            ("jr-distributor", "JR_LIFE_FD", "4", "", "no descriptor 4 is open"),
+            ("jr-distributor", "JR_READY_FD", "3", "3</", "descriptor 3 cannot be written to"),
+        ])
+    func strayDescriptor(program: String, variable: String, value: String, opens: String, why: String) throws {
+        let directory = try Files.makeTemporaryDirectory(prefix: "jr-stray-")
+        defer { try? Files.removeTree(directory) }
+        try Files.makeDirectory(directory + "/jobs")
+        let words = program == "jr-node" ? "--name n --jobs jobs --storage memory" : "--listen 127.0.0.1:0"
+        let path = try Programs.path(program)
+        let script = "export \(variable)=\(value); exec \(path) \(words) \(opens)"
+        let run = try Programs.run(["/bin/sh", "-c", script], in: directory)
+        #expect(run.status == .exited(78))
+        #expect(run.errors.contains("\(variable)=\(value) is not what a supervisor gives"), "\(run.errors)")
+        #expect(run.errors.contains(why) && run.errors.contains("unset \(variable)"), "\(run.errors)")
+    }
+
     @Test("an unknown verb is answered with the nearest one")
     func unknownVerb() throws {
         let supervisor = try Programs.run(["jr-supervisor", "stauts"], in: "/tmp")

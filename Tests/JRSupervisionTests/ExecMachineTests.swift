@@ -137,6 +137,8 @@ struct EventRecordTests {
 
     private func at(_ milliseconds: Int64) -> WallTime { WallTime(milliseconds: 1_795_000_000_000 + milliseconds) }
 
+    private func moment(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
+
     @Test("an event comes back from its line as it was")
     func roundTrip() throws {
         let events = [
@@ -165,11 +167,17 @@ struct EventRecordTests {
             (910, "main.1", change(.draining, .stopped, "exit 0 after 899ms")),
         ]
         var report = RunReport(
-            cluster: "shop & co", command: ["./run", "<all>"], started: at(0), ended: at(915),
-            events: events.map { EventRecord(time: at($0.0), instance: $0.1, change: $0.2) },
+            cluster: "shop & co", command: ["./run", "<all>"], started: Now(instant: .zero, wall: at(0)),
+            ended: moment(915),
+            // Of a clock that is set meanwhile.
+            events: events.map { time, name, change in
+                RunReport.Entry(
+                    EventRecord(time: at(time > 100 ? time - 3_600_000 : time), instance: name, change: change),
+                    at: moment(time))
+            },
             verdict: ExecMachine.Verdict(exitCode: 7, reason: "the command ended with exit 7"), left: [])
-        report.commandStarted = at(35)
-        report.commandEnded = at(880)
+        report.commandStarted = moment(35)
+        report.commandEnded = moment(880)
         return report
     }
 
@@ -179,8 +187,8 @@ struct EventRecordTests {
         #expect(lives.map(\.instance) == ["main.1", "worker.1", "worker.1"])
         #expect(lives.map(\.incarnation) == [1, 1, 2])
         #expect(lives.map(\.failure) == [nil, "SIGSEGV (not by us) after 466ms", nil])
-        #expect(lives.map { $0.ready.map { $0 - at(0) }?.millisecondsRoundedUp } == [11, 34, 520])
-        #expect(lives.map { $0.ended.map { $0 - at(0) }?.millisecondsRoundedUp } == [910, 500, 900])
+        #expect(lives.map { $0.ready.map { $0 - .zero }?.millisecondsRoundedUp } == [11, 34, 520])
+        #expect(lives.map { $0.ended.map { $0 - .zero }?.millisecondsRoundedUp } == [910, 500, 900])
     }
 
     @Test("JUnit has a case for the command, for each life and for what was left; XML in them is harmless")
@@ -205,6 +213,7 @@ struct EventRecordTests {
         #expect(lines[0] == "shop & co: ./run <all>")
         #expect(lines[1] == "ready after 34ms; on the longest way: main.1 11ms, worker.1 22ms")
         #expect(lines[2] == "    0.000  main.1      starting: what it comes after is ready")
+        #expect(lines.contains("    0.500  worker.1    starting: restart after SIGSEGV"))
         #expect(lines.contains("    0.880  command     ended: the command ended with exit 7"))
     }
 }

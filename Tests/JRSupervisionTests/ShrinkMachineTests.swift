@@ -43,6 +43,24 @@ struct ShrinkMachineTests {
         #expect(machine.look([0: sight(1), 1: sight(2, .stopped)]) == [])
     }
 
+    @Test("when something else comes in between all stay: what was drained goes on, what was stopped starts again")
+    func cut() {
+        var counting = begun([0, 1], 1)
+        #expect(counting.cut() == [] && counting.look([0: sight(1), 1: sight(2)]) == [])
+        var draining = begun([0, 1], 1)
+        #expect(draining.look([0: sight(1), 1: sight(2)]) == [.drain([1])])
+        #expect(draining.cut() == [.resume([1])])
+        // One was stopped before, by somebody else.
+        var resting = sight(3, .stopped)
+        resting.isInMemory = true
+        var stopping = begun([0, 1, 2], 2)
+        #expect(stopping.look([0: sight(1, running: 1), 1: sight(2), 2: resting]) == [.drain([1])])
+        let empty = sight(2, .draining, holds: Holdings())
+        #expect(stopping.look([0: sight(1), 1: empty, 2: resting]) == [.stop([1, 2])])
+        #expect(stopping.cut() == [.resume([1]), .start([1])])
+        #expect(stopping.outcome == nil && stopping.look([1: sight(2, .stopped), 2: resting]) == [])
+    }
+
     @Test("one that holds jobs keeps all of them, and they go on; what it holds is said")
     func holds() {
         var machine = begun([0, 1], 2)
@@ -151,6 +169,7 @@ struct ShrinkMachineTests {
                 case .stop(let positions):
                     stopped = positions
                     for index in positions { benches[index].tell(.stopRequested(.drain)) }
+                case .start: Issue.record("seed \(seed): nothing came in between")
                 }
             }
             let index = random.below(all.count)

@@ -1,5 +1,6 @@
 import Glibc
 import JRBase
+import JRJSON
 import JRReactor
 import JRSupervision
 import JRSystem
@@ -189,8 +190,67 @@ extension ShellTests {
                 Array(#"{"time":"2026-11-23T08:15:04.123Z","instance":"a.1","stream":"out","text":"hello"}"#.utf8)[...],
                 instance: "a.1")
             #expect(json.mark == "|" && json.text == "hello" && json.time == "2026-11-23T08:15:04.123Z")
-            let other = LogLine(Array("something else".utf8)[...], instance: "a.1")
-            #expect(other.text == "something else" && other.time == "")
+            for other in ["something else", "", "Z", "Z ", "Z |x", "Z ? a", " | a", "2026Z", "a | b"] {
+                let line = LogLine(Array(other.utf8)[...], instance: "a.1")
+                #expect(line.text == other && line.time == "" && line.mark == "|")
+                let json = line.json
+                #expect(json["text"]?.string == other && json["stream"]?.string == "out")
+            }
+            for (bytes, text) in [("Z |", ""), ("Z * ", ""), ("Z !  a | b ", " a | b ")] {
+                let line = LogLine(Array(bytes.utf8)[...], instance: "a.1")
+                #expect(line.text == text && line.time == "Z" && String(line.mark) == String(Array(bytes)[2]))
+            }
+        }
+
+        @Test(
+            "a page has the lines in the order of their times, what is the same in them made once, and nothing that acts"
+        )
+        func page() {
+            let line = { (instance: String, text: String) in LogLine(Array(text.utf8)[...], instance: instance) }
+            let lines = [
+                line("a.1", "2026-11-23T08:15:04.123Z | one"), line("a.1", "  of two lines"),
+                line("a.1", "2026-11-23T08:15:04.900Z ! t\u{1B}wo"), line("a.1", "2026-11-23T08:15:05Z | five"),
+                line("b.1", "2026-11-23T08:15:04.500Z | three"), line("b.1", "2026-11-23T08:15:05.100Z * four"),
+            ]
+            var made: [String] = []
+            var page = LogPage(
+                prefix: { instance, mark in
+                    made.append("\(instance)\(mark)")
+                    return "\(instance) \(mark) "
+                },
+                clock: { time in
+                    made.append(time)
+                    return time.isEmpty ? "" : "\(time.dropFirst(11).prefix(8)) "
+                }, escape: { $0.replacing("\u{1B}", with: "?") })
+            #expect(
+                page.text(of: LogPage.inOrder(lines)) == """
+                    08:15:04 a.1 | one
+                    a.1 |   of two lines
+                    08:15:04 b.1 | three
+                    08:15:04 a.1 ! t?wo
+                    08:15:05 b.1 * four
+                    08:15:05 a.1 | five
+
+                    """)
+            #expect(
+                made == [
+                    "2026-11-23T08:15:04Z", "a.1|", "", "b.1|", "a.1!", "2026-11-23T08:15:05Z", "b.1*",
+                    "2026-11-23T08:15:05Z",
+                ])
+            #expect(LogPage.inOrder(Array(lines[..<4])) == Array(lines[..<4]))
+            #expect(LogPage.json(of: [lines[4]]) == lines[4].json.text + "\n")
+        }
+
+        @Test("the last lines of a log of many blocks are those of its end")
+        func manyBlocks() throws {
+            let directory = try Files.makeTemporaryDirectory(prefix: "jr-follower")
+            defer { try? Files.removeTree(directory) }
+            let texts = (0..<4_000).map { "line \($0) " + String(repeating: "x", count: $0 % 97) }
+            try Files.write(directory + "/a.log", Array(texts.map { $0 + "\n" }.joined().utf8))
+            for count in [0, 1, 1_500, 3_999, 4_000, 9_000] {
+                let last = LogFollower(instance: "a.1", path: directory + "/a.log").last(count)
+                #expect(last.map(\.text) == Array(texts.suffix(count)))
+            }
         }
     }
 }

@@ -4,11 +4,10 @@ extension Rules {
     static let datesOfSupervision: [String: String] = [
         "Sources/JRChaos/ChaosLedger.swift": "jobs for later have a date, and are held against it",
         "Sources/JRSupervision/EventRecord.swift": "the time of an event, for people",
-        "Sources/JRSupervision/ReportText.swift": "the times of a report, for people",
+        "Sources/JRSupervision/ReportText.swift": "when a run began, for people",
         "Sources/JRSupervisor/Console.swift": "the time before a line",
         "Sources/JRSupervisor/DistributorLink.swift": "an id begins with it",
         "Sources/JRSupervisor/EventLog.swift": "the time of an event, for people",
-        "Sources/JRSupervisor/Execution.swift": "the times of a report, for people",
         "Sources/JRSupervisor/JobSampler.swift": "jobs for later have a date, and are held against it",
         "Sources/JRSupervisor/Supervisor+Said.swift": "the time before a line",
     ]

@@ -273,6 +273,9 @@ final class ModelCluster {
             case .stop(let positions):
                 for position in positions { wishes[position].stop(hasProcess: hasProcess(position)) }
                 tell(.stopRequested(positions, .drain))
+            case .start(let positions):
+                for position in positions { wishes[position].start(hasProcess: hasProcess(position)) }
+                tell(.startRequested(positions))
             }
         }
     }
@@ -372,7 +375,8 @@ final class ModelCluster {
                 follow()
             }
             if let index = shrinks.firstIndex(where: { $0.operation == operation.id }) {
-                tell(.resumeRequested(shrinks.remove(at: index).machine.paused))
+                var shrink = shrinks.remove(at: index)
+                perform(shrink.machine.cut(), shrinkOf: operation.id)
             }
         }
     }
