@@ -86,7 +86,9 @@ public struct Explanation: Sendable, Equatable {
         case .stopping:
             let limit = Durations.format(machine.policy.stop.kill)
             return ["it was told to end; after \(limit) (\"stop.kill\") it gets KILL"]
-        case .stopped: return ["`jr-supervisor start \(name)` starts it"]
+        case .stopped:
+            let start = "`jr-supervisor start \(name)` starts it"
+            return machine.incarnation == 0 ? [start] : ["it was to stop, and stays so: \(start)"]
         case .backingOff, .crashLooping:
             let again = "it is tried again by itself; `jr-supervisor start \(name)` tries at once"
             return (machine.lastExit.map { reasons($0, machine, facts.jobs) } ?? []) + [again]

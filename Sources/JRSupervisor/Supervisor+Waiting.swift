@@ -95,7 +95,10 @@ extension Supervisor {
 
     private func words(for positions: [Int]) -> String {
         let words = positions.prefix(5).map { position in
-            "\(plan.instances[position].name) (\(cluster.members[position].machine.state.rawValue))"
+            let state = cluster.members[position].machine.state
+            // Nobody who waits for it would guess that nothing happens by itself.
+            let more = state == .stopped ? " until somebody starts it" : ""
+            return "\(plan.instances[position].name) (\(state.rawValue)\(more))"
         }
         return words.joined(separator: ", ") + (positions.count > 5 ? " and \(positions.count - 5) more" : "")
     }

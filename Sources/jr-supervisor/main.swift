@@ -25,7 +25,18 @@ func run(_ command: ParsedCommand) throws -> Int32 {
 }
 
 func check(_ command: ParsedCommand) throws(SupervisorError) -> Int32 {
-    let file = try ManifestFile(command.argument(0), runtime: command.value("runtime"))
+    let file: ManifestFile
+    do {
+        file = try ManifestFile(command.argument(0), runtime: command.value("runtime"))
+    } catch {
+        if command.flag("json") {
+            let answer: JSON = [
+                "ok": false, "exit": .int(Int64(error.exitCode)), "message": .string(error.message),
+            ]
+            Standard.write(Standard.output, answer.text + "\n")
+        }
+        throw error
+    }
     if command.flag("json") {
         let instances = file.plan.instances.map { instance -> JSON in
             let after = instance.after.map { JSON.string(file.plan.instances[$0].name) }

@@ -254,6 +254,8 @@ struct ExplanationTests {
             name: "worker.1", machine: machine([]), seconds: nil, jobs: [], waitsFor: [], log: "")
         var stopped = InstanceMachine(policy: Policy(), drains: true, reportsReady: true, seed: 1)
         #expect(explain(stopped).advice == ["`jr-supervisor start worker.1` starts it"])
+        let asked = machine([.stopRequested(.drain), .exited(.code(0), groupIsEmpty: true, incarnation: 1)])
+        #expect(explain(asked).advice == ["it was to stop, and stays so: `jr-supervisor start worker.1` starts it"])
         var actions: [InstanceAction] = []
         stopped.handle(.startRequested, at: .zero, into: &actions)
         waiting.machine = stopped

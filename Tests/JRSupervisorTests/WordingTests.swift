@@ -46,6 +46,12 @@ extension ShellTests {
             let names = json["instances"]?.array?.compactMap { $0["name"]?.string }
             #expect(names == ["main.1", "web.1", "once.1"])
             #expect(json["instances"]?.array?[1]["after"]?.array?.first?.string == "main.1")
+            try Files.write(folder.path + "/wrong.json", Array("{ \"programs\": 1 }".utf8))
+            let wrong = try folder.run("check", "--json", "wrong.json")
+            #expect(wrong.code == 78 && wrong.err.hasPrefix("wrong.json:1:15: error: programs must be"))
+            let said = try JSON(parsing: wrong.out)
+            #expect(said["ok"]?.bool == false && said["exit"]?.int == 78)
+            #expect(said["message"]?.string.map { $0 + "\n" } == wrong.err || said["message"]?.string == wrong.err)
             let none = try folder.run("check", "cluster.jsn")
             #expect(none.code == 66)
             #expect(
@@ -57,6 +63,10 @@ extension ShellTests {
             let folder = try Folder(["cluster.json": WordingTests.cluster, "node": WordingTests.node])
             #expect(try folder.run("up", "--detach").code == 0)
             _ = try folder.run("wait", "ready")
+            #expect(try folder.run("stop", "web").code == 0)
+            let wait = try folder.run("wait", "ready", "--timeout", "20ms")
+            #expect(wait.code == 124)
+            #expect(wait.err.contains("waiting for web.1 (stopped until somebody starts it)"))
             let scale = try folder.run("scale", "web.1=2")
             #expect(scale.code == 64 && scale.err.contains("there is no entry \"web.1\" here (that is one instance of"))
             #expect(try folder.run("scale", "web=100000").err.contains("an entry has 0 to 1,000 instances"))
