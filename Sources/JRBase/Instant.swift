@@ -81,7 +81,7 @@ public struct Interval: Sendable, Hashable, Comparable, Codable {
 /// A moment on a clock that only goes forward (in shells: `CLOCK_BOOTTIME`), in nanoseconds since an unspecified start.
 ///
 /// Moments of two processes cannot be compared; what crosses a process or a restart is a ``WallTime``.
-public struct Instant: Sendable, Hashable, Comparable {
+public struct Instant: Sendable, Hashable, Comparable, BitwiseCopyable {
     public var nanoseconds: Int64
 
     @inlinable

@@ -132,25 +132,21 @@ extension Message {
         let span = buffer.span
         var reader = QuickReader(place: body.lowerBound, end: body.upperBound)
         switch (reader.byte(span.bytes), Int(reader.byte(span.bytes))) {
-        // Not by a map of an optional, which would copy what it is given.
-        case (0x98, MessageType.job):
-            guard let request = request(span, &reader, &names.job) else { return nil }
-            return .job(request)
-        case (0x98, MessageType.enqueue):
-            guard let request = request(span, &reader, &names.job) else { return nil }
-            return .enqueue(request)
-        case (0x9A, MessageType.ended):
-            guard let outcome = outcome(span, &reader, &names.node) else { return nil }
-            return .ended(outcome)
+        // The message is made where its parts are: an optional of a part would be copied.
+        case (0x98, MessageType.job): return request(span, &reader, &names.job) { .job($0) }
+        case (0x98, MessageType.enqueue): return request(span, &reader, &names.job) { .enqueue($0) }
+        case (0x9A, MessageType.ended): return outcome(span, &reader, &names.node)
         case (0x92, MessageType.stored): return ids(span, &reader).map(Message.stored)
         case (0x92, MessageType.outcomesReceived): return keys(span, &reader).map(Message.outcomesReceived)
         default: return nil
         }
     }
 
+    @inline(__always)
     private static func request(
-        _ span: Span<UInt8>, _ reader: inout QuickReader, _ names: inout LatestName
-    ) -> JobRequest? {
+        _ span: Span<UInt8>, _ reader: inout QuickReader, _ names: inout LatestName,
+        _ message: (consuming JobRequest) -> Message
+    ) -> Message? {
         let bytes = span.bytes
         let id = reader.id(bytes)
         let name = reader.text(bytes)
@@ -161,14 +157,15 @@ extension Message {
         guard reader.byte(bytes) == 0xC0, reader.isAtEnd, let name = names.text(span.extracting(name)) else {
             return nil
         }
-        return JobRequest(
-            id: id, name: name, arguments: copy(span, arguments), created: WallTime(milliseconds: created),
-            feedback: Feedback(rawValue: feedback), client: client)
+        return message(
+            JobRequest(
+                id: id, name: name, arguments: copy(span, arguments), created: WallTime(milliseconds: created),
+                feedback: Feedback(rawValue: feedback), client: client))
     }
 
     private static func outcome(
         _ span: Span<UInt8>, _ reader: inout QuickReader, _ names: inout LatestName
-    ) -> JobOutcome? {
+    ) -> Message? {
         let bytes = span.bytes
         let id = reader.id(bytes)
         let run = reader.small(bytes)
@@ -182,9 +179,10 @@ extension Message {
         guard reader.isAtEnd, isFinal == 0xC2 || isFinal == 0xC3, let ending = JobOutcome.Ending(rawValue: ending),
             let node = names.text(span.extracting(node))
         else { return nil }
-        return JobOutcome(
-            id: id, run: Int(run), ending: ending, arguments: copy(span, arguments), error: nil, attempt: Int(attempt),
-            node: node, client: client, isFinal: isFinal == 0xC3)
+        return .ended(
+            JobOutcome(
+                id: id, run: Int(run), ending: ending, arguments: copy(span, arguments), error: nil,
+                attempt: Int(attempt), node: node, client: client, isFinal: isFinal == 0xC3))
     }
 
     private static func ids(_ span: Span<UInt8>, _ reader: inout QuickReader) -> [JobID]? {

@@ -119,7 +119,7 @@ struct AllocationProbe {
             since: WallTime(milliseconds: 0))
         node.granted = 10
         router.add(node, at: link)
-        _ = router.enter(RouteKey(of: request))
+        _ = router.enter(request.routeKey)
         return average {
             guard let route = router.enterAgain("bench"), let chosen = router.choose(for: route) else { return }
             router.sent(handle, bytes: 100, of: route, to: chosen)

@@ -31,6 +31,35 @@ import Testing
         events.compactMap { if case .ended(let outcome) = $0 { outcome.key } else { nil } }
     }
 
+    @Test("beside its distributor a job is handed over at once, unless something goes before it, and ends unasked")
+    func local() {
+        var engine = ClientEngine(name: "app", session: application)
+        let hello = Hello(role: .distributor, name: "main", session: JobID(high: 1, low: 1))
+        let isKeptAlone = engine.keepHandedOver(request(1), listener: nil)
+        #expect(!isKeptAlone)
+        engine.linkOpened(link, hello, isLocal: true)
+        let isKept = engine.keepHandedOver(request(1), listener: nil)
+        #expect(isKept && engine.unstoredCount == 1)
+        #expect(engine.takeActions().isEmpty)
+        let isKeptTwice = engine.keepHandedOver(request(1), listener: nil)
+        #expect(!isKeptTwice && engine.pendingCount == 1)
+        _ = engine.ask("cancel", [:])
+        let overtakes = engine.keepHandedOver(request(2), listener: nil)
+        #expect(!overtakes && engine.pendingCount == 1)
+        _ = engine.takeActions()
+        engine.received(.ended(outcome(1)), from: link)
+        #expect(ended(engine.takeEvents()) == [outcome(1).key])
+        #expect(engine.takeActions().isEmpty)
+        // It comes back with what is not stored, as any other.
+        let isKeptLater = engine.keepHandedOver(request(3), listener: nil)
+        #expect(isKeptLater)
+        engine.linkClosed(link)
+        open(&engine, LinkID(2))
+        #expect(enqueued(engine.takeActions(), to: LinkID(2)) == [3])
+        let isLocalStill = engine.keepHandedOver(request(4), listener: nil)
+        #expect(!isLocalStill)
+    }
+
     @Test("what is not stored is sent again over a new connection, in its old order and with its old id")
     func resent() {
         var engine = ClientEngine(name: "app", session: application)

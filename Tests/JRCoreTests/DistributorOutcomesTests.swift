@@ -31,6 +31,35 @@ import Testing
         #expect(bench.engine.outcomeSources.isEmpty)
     }
 
+    @Test("what an application in the same process hears is acknowledged for it, each time, behind the outcomes")
+    func local() {
+        var bench = DistributorBench()
+        let app = LinkID(1)
+        let hello = Hello(role: .client, name: "app", session: application)
+        bench.engine.linkOpened(app, hello, isLocal: true, at: bench.now)
+        let nodes = [bench.node(3, "n1"), bench.node(2, "n2")]
+        _ = bench.actions()
+        bench.receive(.ended(outcome(1)), from: nodes[0])
+        bench.receive(.ended(outcome(2)), from: nodes[1])
+        bench.receive(.ended(outcome(3)), from: nodes[0])
+        let actions = bench.actions()
+        let keys = (1...3).map { outcome($0).key }
+        #expect(
+            actions == [
+                .send(app, .ended(outcome(1))), .send(app, .ended(outcome(2))), .send(app, .ended(outcome(3))),
+                .send(nodes[1], .outcomesReceived([keys[1]])),
+                .send(nodes[0], .outcomesReceived([keys[0], keys[2]])),
+            ])
+        bench.receive(.ended(outcome(1)), from: nodes[1])
+        #expect(bench.actions().sent(to: nodes[1]) == [.outcomesReceived([keys[0]])])
+        #expect(bench.engine.outcomeSources.isEmpty)
+        // One from elsewhere takes its session over: that one has to say so itself.
+        bench.client(9)
+        _ = bench.actions()
+        bench.receive(.ended(outcome(4)), from: nodes[0])
+        #expect(bench.actions() == [.send(LinkID(9), .ended(outcome(4)))])
+    }
+
     @Test("the receipt of a job goes before its outcome")
     func receiptFirst() {
         var bench = DistributorBench()

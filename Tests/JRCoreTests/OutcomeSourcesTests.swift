@@ -14,7 +14,12 @@ import Testing
 
     private func check(_ sources: inout OutcomeSources, _ key: OutcomeKey, _ nodes: [LinkID]) {
         var taken: [LinkID] = []
-        sources.take(key) { taken.append($0) }
+        var keys = KeysByNode()
+        sources.take(key, into: &keys)
+        keys.takeEach { node, told in
+            #expect(told == [key])
+            taken.append(node)
+        }
         #expect(taken == nodes)
     }
 

@@ -47,6 +47,16 @@ import Testing
         #expect(try run(&bench).record.attempt == 2)
     }
 
+    @Test("an attempt that ends in the turn in which its time is over is not told to stop")
+    func endsAtOnce() throws {
+        var bench = bench()
+        let order = try run(&bench)
+        bench.wait(until: 5_000)
+        bench.fail(order, "interrupted")
+        #expect(bench.engine.takeCancellations().isEmpty)
+        #expect(bench.record(1)?.lastError == "timed out after 5s; interrupted")
+    }
+
     @Test("a node's time-out is for jobs without one, and an attempt that ends in time leaves no timer")
     func nodeTimeout() throws {
         var own = bench { $0.timeout = .seconds(1) }

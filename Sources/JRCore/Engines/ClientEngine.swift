@@ -57,6 +57,8 @@ public struct ClientEngine: Sendable {
     public let session: JobID
     public let name: String
     private var link: LinkID?
+    /// The distributor is in this process, and needs no acknowledgement of what it hands over.
+    private var isLocal = false
     private var pending = SlotMap<Pending>()
     private var handles = JobTable<Handle>()
     private var questions: [UInt32: Question] = [:]
@@ -100,6 +102,25 @@ public struct ClientEngine: Sendable {
         return nil
     }
 
+    /// Keeps a job that its caller hands to the distributor at once, in this process.
+    ///
+    /// - Parameters:
+    ///   - request: the job.
+    ///   - listener: told with all its events.
+    /// - Returns: false, and nothing has happened, where the job has to go the usual way: it is known already, there is
+    ///   no distributor, or something is to be said before it.
+    public mutating func keepHandedOver(_ request: JobRequest, listener: Handle?) -> Bool {
+        guard isLocal, link != nil, actions.isEmpty else { return false }
+        let handle = pending.insert(Pending(request: request, order: nextOrder, listener: listener))
+        guard handles.insert(handle, for: request.id) == nil else {
+            pending.discard(handle)
+            return false
+        }
+        nextOrder += 1
+        unstoredCount += 1
+        return true
+    }
+
     /// Gives a job another listener.
     ///
     /// - Parameters:
@@ -138,13 +159,20 @@ public struct ClientEngine: Sendable {
         return number
     }
 
-    public mutating func linkOpened(_ link: LinkID, _ hello: Hello) {
+    /// A distributor has said hello.
+    ///
+    /// - Parameters:
+    ///   - link: the new one.
+    ///   - hello: what it said.
+    ///   - isLocal: it is in this process, and was told that this application is.
+    public mutating func linkOpened(_ link: LinkID, _ hello: Hello, isLocal: Bool = false) {
         guard hello.role == .distributor else {
             let text = "an application connects to a distributor, and this is the node '\(hello.name)'"
             actions.append(.refuse(link, code: .protocolError, text: text))
             return
         }
         self.link = link
+        self.isLocal = isLocal
         var unstored: [(order: UInt64, request: JobRequest)] = []
         pending.forEach { _, job in if !job.isStored { unstored.append((job.order, job.request)) } }
         for job in unstored.sorted(by: { $0.order < $1.order }) { actions.append(.send(link, .enqueue(job.request))) }
@@ -167,8 +195,8 @@ public struct ClientEngine: Sendable {
             if !job.isStored { unstoredCount -= 1 }
             tell(.refused(id, code: code, text: text), job.listener)
         case .ended(let outcome):
-            received.append(outcome.key)
-            ended(outcome)
+            if !isLocal { received.append(outcome.key) }
+            ended(consume outcome)
         case .reply(let number, let result):
             if questions.removeValue(forKey: number) != nil { tell(.answered(number, result)) }
         case .replyFailure(let number, let code, let text):

@@ -16,8 +16,8 @@ extension DistributorEngine {
             let text = "'\(verb)' needs the parameter 'id', the 16 bytes of a job's id"
             return send(client, .replyFailure(number: number, code: .invalidRequest, text: text))
         }
-        if let handle = handles[id], let job = jobs[handle], job.node == nil {
-            changeWaiting(handle, client, number, verb)
+        if let waiting = waiting(id) {
+            changeWaiting(waiting.request, waiting.route, client, number, verb)
         } else if verb != "retry", handles[id] == nil, cancelled[id] != nil {
             send(client, .reply(number: number, result: Self.done(verb)))
         } else {
@@ -26,15 +26,16 @@ extension DistributorEngine {
         }
     }
 
-    private mutating func changeWaiting(_ handle: Handle, _ client: LinkID, _ number: UInt32, _ verb: String) {
-        guard let job = jobs[handle] else { return }
+    private mutating func changeWaiting(
+        _ request: JobRequest, _ route: Int, _ client: LinkID, _ number: UInt32, _ verb: String
+    ) {
         if verb == "retry" {
             let text =
-                "the job \(job.request.id) has not run yet: it waits in the distributor, "
-                + "since \(router.reasonToWait(job.route))"
+                "the job \(request.id) has not run yet: it waits in the distributor, since "
+                + router.reasonToWait(route)
             return send(client, .replyFailure(number: number, code: .invalidRequest, text: text))
         }
-        cancelWaiting(handle)
+        cancelWaiting(request)
         send(client, .reply(number: number, result: Self.done(verb)))
     }
 
@@ -47,15 +48,13 @@ extension DistributorEngine {
     }
 
     /// Drops a job that no node has.
-    private mutating func cancelWaiting(_ handle: Handle) {
-        guard let job = jobs[handle] else { return }
+    private mutating func cancelWaiting(_ request: JobRequest) {
         counters.cancelled += 1
-        cancelled.insert(job.request.id, (), created: job.request.created)
+        cancelled.insert(request.id, (), created: request.created)
         // The receipt of a job goes before its outcome.
         flushReceipts()
-        forget(handle)
-        router.tidy(job.route) { jobs[$0].map { $0.node == nil } ?? false }
-        tellCancelled(job.request)
+        leaveLine(request.id)
+        tellCancelled(request)
     }
 
     /// Whatever outcomes it wants, its application has to hear of this one: it would enqueue the job again when its
@@ -83,7 +82,7 @@ extension DistributorEngine {
         let answer = question.answers.min { rank($0) < rank($1) }
         if let answer { return send(client, .reply(number: number, result: answer)) }
         // A node refused it, or went, before it had stored the job: it is here again, or on its way to another.
-        if let id = Self.id(question.parameters), handles[id] != nil {
+        if let id = Self.id(question.parameters), holds(id) {
             return change(client, number, question.verb, question.parameters)
         }
         let (code, text) = question.failure ?? notFound(question.parameters)

@@ -19,7 +19,7 @@ extension DistributorEngine {
 
     /// Called at the end of a turn, when what it brought is dispatched or in a line.
     mutating func askIdleNodes() {
-        guard !idleWaits.isEmpty, jobs.count == 0 else { return }
+        guard !idleWaits.isEmpty, heldJobs == 0 else { return }
         let names = Set(router.nodes.values.map(\.name))
         let waits = idleWaits
         idleWaits = []
@@ -45,7 +45,7 @@ extension DistributorEngine {
             return
         }
         let isCurrent =
-            jobs.count == 0 && question.parameters["mark"]?.int == counters.enqueued
+            heldJobs == 0 && question.parameters["mark"]?.int == counters.enqueued
             && question.parameters["asked"]?.int == question.answers.count
         guard isCurrent else {
             var parameters = question.parameters

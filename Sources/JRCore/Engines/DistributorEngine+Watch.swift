@@ -92,7 +92,7 @@ extension DistributorEngine {
 
     private mutating func noteChange() {
         let figures = Watching.Figures(
-            counters: counters, jobs: jobs.count, onTheWire: onTheWire, applications: clients.count,
+            counters: counters, jobs: heldJobs, onTheWire: onTheWire, applications: clients.count,
             nodes: router.nodes.keys.sorted().compactMap { link in
                 router.nodes[link].map {
                     Watching.Node(link: link, isDraining: $0.isDraining, isFull: $0.isFull)
@@ -135,21 +135,6 @@ extension DistributorEngine {
             "distributor": .map(distributor), "nodes": .array(nodes),
             "mark": ["distributor": ownMark, "nodes": .map(marks)],
         ]
-    }
-
-    /// Of the heads of all lines that are not empty; what left a line in its middle may still stand there.
-    private var oldestWaiting: JobRequest? {
-        var oldest: HeldJob?
-        for route in router.routes where route.held > 0 {
-            for position in 0..<route.waiting.count {
-                guard let handle = route.waiting[position]?.job, let job = jobs[handle], job.node == nil else {
-                    continue
-                }
-                if oldest.map({ job.order < $0.order }) ?? true { oldest = job }
-                break
-            }
-        }
-        return oldest?.request
     }
 }
 

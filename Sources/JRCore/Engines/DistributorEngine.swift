@@ -33,6 +33,10 @@ public struct DistributorEngine: Sendable {
     var router = Router()
     var jobs = SlotMap<HeldJob>()
     var handles = JobTable<Handle>()
+    /// Those that stand far back in their lines.
+    var backlog = Backlog()
+    /// So many of a line are held before the next ones go into the backlog; a quarter of them comes out together.
+    var heldInLine = 1_024
     var heldBytes = 0
     /// Jobs that were sent to a node and not yet stored by it.
     var onTheWire = 0
@@ -42,6 +46,12 @@ public struct DistributorEngine: Sendable {
     var clients: [JobID: LinkID] = [:]
     var clientSessions: [LinkID: JobID] = [:]
     private var latestClient: (link: LinkID, session: JobID)?
+    /// Applications in the same process: what was said to one of these is known to have arrived.
+    var localClients: Set<LinkID> = []
+    /// The application that the last outcome went to.
+    var latestHearer: Hearer?
+    /// Outcomes that applications in the same process heard in this turn, by node.
+    var heard = KeysByNode()
     /// Jobs that were stored lately, and where: a repeated enqueue of the same id gets the same answer.
     var recent = RecentJobs<String>(limit: 65_536)
     /// Jobs that were cancelled here lately: an application that missed this and enqueues one again is told.
@@ -52,7 +62,7 @@ public struct DistributorEngine: Sendable {
     var watching = Watching()
     public internal(set) var counters = DistributorCounters()
 
-    private var actions: [LinkAction] = []
+    var actions: [LinkAction] = []
     /// Receipts of this turn, sent as one message each at its end.
     private var receipts: [Receipt] = []
     /// How many ids the last receipt had: so many the next one may have.
@@ -91,16 +101,26 @@ public struct DistributorEngine: Sendable {
         askIdleNodes()
         answerWatches()
         flushReceipts()
+        sendHeard()
         swap(&actions, &self.actions)
     }
 
     // MARK: Links
 
     /// A peer has said hello on a new link.
-    public mutating func linkOpened(_ link: LinkID, _ hello: Hello, at now: Now) {
+    ///
+    /// - Parameters:
+    ///   - link: the new one.
+    ///   - hello: what it said.
+    ///   - isLocal: the peer is an application in this process: it acknowledges no outcome, as one that is handed to it
+    ///     has arrived.
+    ///   - now: the time.
+    public mutating func linkOpened(_ link: LinkID, _ hello: Hello, isLocal: Bool = false, at now: Now) {
+        latestHearer = nil
         switch hello.role {
         case .node: nodeOpened(link, hello, at: now)
         case .client:
+            if isLocal { localClients.insert(link) }
             if let older = clients[hello.session], older != link { clientGone(older, hello.session) }
             clients[hello.session] = link
             clientSessions[link] = hello.session
@@ -141,7 +161,9 @@ public struct DistributorEngine: Sendable {
     /// The link is closed, or a newer one of the same application takes its place before it was seen to be.
     private mutating func clientGone(_ link: LinkID, _ client: JobID) {
         clientSessions[link] = nil
+        localClients.remove(link)
         latestClient = nil
+        latestHearer = nil
         clients[client] = nil
         questions.clientClosed(link)
         forgetIdleWaits(of: link)
@@ -172,11 +194,7 @@ public struct DistributorEngine: Sendable {
     public mutating func received(_ message: consuming Message, from link: LinkID, at now: Now) {
         switch consume message {
         case .heartbeat: break
-        case .enqueue(var request):
-            guard let client = clientSession(link) else { return unexpected("enqueue", link) }
-            request.client = client
-            if alwaysUsesSpecifiedNode { request.options.placement.isStrict = true }
-            enqueue(request, from: link, at: now)
+        case .enqueue(let request): enqueued(request, from: link, at: now)
         case .outcomesReceived(let keys):
             guard clientSessions[link] != nil else { return unexpected("outcomesReceived", link) }
             acknowledge(keys)
@@ -209,6 +227,19 @@ public struct DistributorEngine: Sendable {
         }
     }
 
+    /// A job from an application.
+    ///
+    /// - Parameters:
+    ///   - request: given away.
+    ///   - link: of the application.
+    ///   - now: the time.
+    public mutating func enqueued(_ request: consuming JobRequest, from link: LinkID, at now: Now) {
+        guard let client = clientSession(link) else { return unexpected("enqueue", link) }
+        request.client = client
+        if alwaysUsesSpecifiedNode { request.options.placement.isStrict = true }
+        enqueue(request, from: link, at: now)
+    }
+
     /// The application behind a link; mostly that of the last job.
     private mutating func clientSession(_ link: LinkID) -> JobID? {
         if let latestClient, latestClient.link == link { return latestClient.session }
@@ -223,14 +254,17 @@ public struct DistributorEngine: Sendable {
 
     // MARK: Jobs in
 
-    private mutating func enqueue(_ given: consuming JobRequest, from link: LinkID, at now: Now) {
-        let request = given
+    private mutating func enqueue(_ request: consuming JobRequest, from link: LinkID, at now: Now) {
         if let handle = handles[request.id] {
             if jobs[handle]?.node == nil {
                 note(request.id, of: request.client, .accepted, route: jobs[handle]?.route ?? 0)
             }
             jobs[handle]?.request.client = request.client
             return
+        }
+        if let waiting = backlog[request.id] {
+            backlog.setClient(request.client, of: request.id)
+            return note(request.id, of: request.client, .accepted, route: waiting.route)
         }
         if let node = recent[request.id] {
             note(request.id, of: request.client, .stored, node: node)
@@ -244,38 +278,42 @@ public struct DistributorEngine: Sendable {
             send(link, .refusal(id: request.id, code: .invalidJob, text: problem))
             return
         }
-        if jobs.count >= backlogJobs || heldBytes + bytes > backlogBytes {
+        if heldJobs >= backlogJobs || heldBytes + bytes > backlogBytes {
             counters.refused += 1
             if let known { router.leave(known) }
-            send(
-                link,
-                .refusal(
-                    id: request.id, code: .backlogFull,
-                    text: "the distributor holds \(jobs.count) waiting jobs of \(heldBytes) bytes, which is its limit: "
-                        + "start more nodes, or enqueue again when some have been taken"))
-            return
+            return send(link, .refusal(id: request.id, code: .backlogFull, text: backlogFull))
         }
         // Told by the message alone, so that its node counts it in the same way.
-        let route = if let known { known } else { router.enter(RouteKey(of: request)) }
+        let route = if let known { known } else { router.enter(request.routeKey) }
         heldBytes += bytes
         counters.enqueued += 1
-        let id = request.id
-        let client = request.client
-        let handle = jobs.insert(HeldJob(request: consume request, order: nextOrder, route: route, node: nil))
-        handles[id] = handle
+        let order = nextOrder
         nextOrder += 1
+        if standsFarBack(in: route), backlog.append(request, order: order, route: route) {
+            if router.isServable(route) { sendWaiting() }
+            if backlog.contains(request.id) { note(request.id, of: request.client, .accepted, route: route) }
+            return
+        }
+        let (id, client) = (request.id, request.client)
+        let handle = jobs.insert(HeldJob(request: consume request, order: order, route: route, node: nil))
+        handles.insert(handle, for: id)
         // A line that already waits goes first.
         if router.routes[route].waiting.isEmpty, let node = router.choose(for: route) {
             dispatch(handle, to: node)
         } else {
-            router.wait(handle, order: nextOrder - 1, in: route)
+            router.wait(handle, order: order, in: route)
             // What stands in line before it may have been settled meanwhile.
             if router.isServable(route) { sendWaiting() }
             if jobs.with(handle, { $0.node == nil }) == true { note(id, of: client, .accepted, route: route) }
         }
     }
 
-    private mutating func dispatch(_ handle: Handle, to link: LinkID) {
+    private var backlogFull: String {
+        "the distributor holds \(heldJobs) waiting jobs of \(heldBytes) bytes, which is its limit: start more nodes, "
+            + "or enqueue again when some have been taken"
+    }
+
+    mutating func dispatch(_ handle: Handle, to link: LinkID) {
         let sent = jobs.with(handle) { job in
             job.node = link
             return (job.request, job.route, job.wireBytes)
@@ -285,13 +323,6 @@ public struct DistributorEngine: Sendable {
         router.sent(handle, bytes: bytes, of: route, to: link)
         counters.sent += 1
         send(link, .job(request))
-    }
-
-    private mutating func sendWaiting() {
-        while let match = router.nextMatch() {
-            // A job that was settled while it waited leaves its place in the line behind.
-            if jobs.with(match.job, { $0.node == nil }) == true { dispatch(match.job, to: match.node) }
-        }
     }
 
     private mutating func putBack(_ handle: Handle) {
@@ -368,52 +399,6 @@ public struct DistributorEngine: Sendable {
         putBack(handle)
         dropSettled(link)
         sendWaiting()
-    }
-
-    // MARK: Outcomes
-
-    private mutating func ended(_ outcome: consuming JobOutcome, from link: LinkID) {
-        guard router.isAnswering(link, for: outcome.client) else { return }
-        guard let client = clients[outcome.client] else {
-            counters.outcomesWithoutClient += 1
-            return
-        }
-        outcomeSources.note(outcome.key, from: link, for: outcome.client)
-        counters.outcomes += 1
-        // The receipt of a job goes before its outcome.
-        flushReceipts()
-        send(client, .ended(consume outcome))
-    }
-
-    private mutating func acknowledge(_ keys: [OutcomeKey]) {
-        // Of few nodes, and most of the first.
-        var byNode: [(node: LinkID, keys: [OutcomeKey])] = []
-        func add(_ key: OutcomeKey, of node: LinkID) {
-            if let place = byNode.firstIndex(where: { $0.node == node }) { return byNode[place].keys.append(key) }
-            byNode.append((node, []))
-            byNode[byNode.count - 1].keys.reserveCapacity(byNode.count == 1 ? keys.count : 1)
-            byNode[byNode.count - 1].keys.append(key)
-        }
-        for key in keys {
-            outcomeSources.take(key) { add(key, of: $0) }
-        }
-        for (node, keys) in byNode.sorted(by: { $0.node < $1.node }) { send(node, .outcomesReceived(keys)) }
-    }
-
-    /// The answer has the number 0 too, and names the application. Until it comes, what the node tells for this
-    /// application is ignored: it may be the rest of outcomes whose beginning came while the application was away. All
-    /// that are not acknowledged follow the answer, in order.
-    private mutating func askForOutcomes(of client: JobID, from node: LinkID) {
-        router.update(node) { $0.asked[client, default: 0] += 1 }
-        send(node, .request(number: 0, verb: "outcomes", parameters: ["client": .bytes(client.bytes)]))
-    }
-
-    private mutating func outcomesFollow(_ result: Value, from link: LinkID) {
-        guard let client = result.bytes.flatMap({ JobID(bytes: $0[...]) }) else { return }
-        router.update(link) { node in
-            guard let count = node.asked[client] else { return }
-            node.asked[client] = count > 1 ? count - 1 : nil
-        }
     }
 
     // MARK: Out

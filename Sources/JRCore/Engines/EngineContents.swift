@@ -18,10 +18,6 @@ extension NodeEngine {
 extension DistributorEngine {
     /// Every job that no node has, with what it waits for.
     package var waitingJobs: [(request: JobRequest, reason: String)] {
-        var waiting: [(JobRequest, String)] = []
-        jobs.forEach { _, job in
-            if job.node == nil { waiting.append((job.request, router.reasonToWait(job.route))) }
-        }
-        return waiting
+        oldestHeld(heldJobs).filter { $0.node == nil }.map { ($0.request, router.reasonToWait($0.route)) }
     }
 }

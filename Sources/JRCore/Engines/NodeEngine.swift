@@ -126,7 +126,7 @@ public struct NodeEngine: Sendable {
     var latest: (name: String, lane: Lane)?
 
     var jobs = SlotMap<Job>()
-    var handles: [JobID: Handle] = [:]
+    var handles = JobTable<Handle>()
     /// Jobs for a later time that have not begun: in no other table.
     var waiting = WaitingJobs()
     var timers = TimerHeap<Timer>()
@@ -228,8 +228,16 @@ public struct NodeEngine: Sendable {
     /// The attempts to stop since the last call. The shell asks at the end of a turn, and tells of each of them how it
     /// ended with ``attemptEnded(_:_:at:)`` as of any other.
     public mutating func takeCancellations() -> [Cancellation] {
+        if cancellations.isEmpty { return [] }
         defer { cancellations.removeAll(keepingCapacity: true) }
-        return cancellations
+        // Some may have ended by themselves since.
+        return cancellations.filter { isUnderWay($0.attempt) }
+    }
+
+    /// It runs, or it was given up and has not ended yet.
+    private func isUnderWay(_ attempt: AttemptID) -> Bool {
+        if case .running(attempt.serial, _)? = jobs[attempt.job]?.phase { return true }
+        return overdue[attempt.serial] != nil
     }
 
     // MARK: Links
@@ -349,7 +357,7 @@ public struct NodeEngine: Sendable {
             Job(
                 record: JobRecord(request: consume request), phase: .storing,
                 charge: isScheduled ? .nobody : .link(link), origin: link))
-        handles[id] = handle
+        handles.insert(handle, for: id)
         if isScheduled { countScheduled(handle, 1) } else { windows.charge(link) }
         markDirty(handle)
         afterCommit.append(.received(handle, from: link))

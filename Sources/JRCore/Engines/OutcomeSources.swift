@@ -42,14 +42,14 @@ struct OutcomeSources: Sendable {
         }
     }
 
-    /// Calls `body` with each node that has reported this, and forgets them.
-    mutating func take(_ key: OutcomeKey, _ body: (LinkID) -> Void) {
+    /// Forgets who has reported this, and adds it to what these are told.
+    mutating func take(_ key: OutcomeKey, into keys: inout KeysByNode) {
         if let source = sources.remove(key.id) {
-            if source.run == key.run { return body(source.node) }
+            if source.run == key.run { return keys.add(key, of: source.node) }
             sources.insert(source, for: key.id)
         }
         guard !more.isEmpty, let found = more.removeValue(forKey: key) else { return }
-        for node in found.nodes { body(node) }
+        for node in found.nodes { keys.add(key, of: node) }
     }
 
     mutating func clientGone(_ client: JobID) {
@@ -63,5 +63,34 @@ struct OutcomeSources: Sendable {
             let left = known.nodes.filter { $0 != node }
             return left.isEmpty ? nil : More(client: known.client, nodes: left)
         }
+    }
+}
+
+/// Outcomes that were heard, to be told to the nodes that have reported them: a message for each of few nodes.
+struct KeysByNode: Sendable {
+    private var nodes: [(node: LinkID, keys: [OutcomeKey])] = []
+    /// Where the last one went, and the next one mostly goes too.
+    private var latest = 0
+    /// How many the last message had: so many the next one may have.
+    private var room = 0
+
+    mutating func add(_ key: OutcomeKey, of node: LinkID) {
+        if latest >= nodes.count || nodes[latest].node != node {
+            latest = nodes.firstIndex { $0.node == node } ?? nodes.count
+            if latest == nodes.count {
+                nodes.append((node, []))
+                nodes[latest].keys.reserveCapacity(latest == 0 ? room : 1)
+            }
+        }
+        nodes[latest].keys.append(key)
+    }
+
+    /// In the order of the nodes.
+    mutating func takeEach(_ body: (LinkID, [OutcomeKey]) -> Void) {
+        if nodes.isEmpty { return }
+        if nodes.count > 1 { nodes.sort { $0.node < $1.node } }
+        for (node, keys) in nodes { body(node, keys) }
+        room = nodes[0].keys.count
+        nodes.removeAll(keepingCapacity: true)
     }
 }

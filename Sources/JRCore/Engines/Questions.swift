@@ -147,7 +147,7 @@ extension DistributorEngine {
 
     var statistics: Value {
         [
-            "name": .string(name), "waiting": .int(Int64(jobs.count - onTheWire)),
+            "name": .string(name), "waiting": .int(Int64(heldJobs - onTheWire)),
             "onTheWire": .int(Int64(onTheWire)), "bytes": .int(Int64(heldBytes)),
             "nodes": .int(Int64(router.nodes.count)), "clients": .int(Int64(clients.count)),
             "enqueued": .int(Int64(counters.enqueued)), "stored": .int(Int64(counters.stored)),
@@ -163,27 +163,15 @@ extension DistributorEngine {
         if parameters["node"] != nil { return [] }
         if let status = parameters["status"]?.string, status != JobStatus.new.rawValue { return [] }
         let limit = min(ListedRows(parameters).limit, Self.mostWaitingRows)
-        // The oldest of what may be millions, without a copy of them all.
-        var oldest: [(order: UInt64, handle: Handle)] = []
-        func keepOldest() {
-            oldest.sort { $0.order < $1.order }
-            oldest.removeLast(max(0, oldest.count - limit))
-        }
-        jobs.forEach { handle, job in
-            oldest.append((job.order, handle))
-            if oldest.count >= 2 * limit + 64 { keepOldest() }
-        }
-        keepOldest()
-        return oldest.compactMap { jobs[$0.handle].map(row(of:)) }
+        return oldestHeld(limit).map(row(of:))
     }
 
     private static var mostWaitingRows: Int { 100_000 }
 
     private func waitingRow(_ parameters: [String: Value]) -> Value? {
-        guard let id = parameters["id"]?.bytes.flatMap({ JobID(bytes: $0[...]) }), let handle = handles[id],
-            let job = jobs[handle]
-        else { return nil }
-        return row(of: job)
+        guard let id = parameters["id"]?.bytes.flatMap({ JobID(bytes: $0[...]) }) else { return nil }
+        let held = handles[id].flatMap { jobs[$0] } ?? backlog[id].map(HeldJob.init(waiting:))
+        return held.map(row(of:))
     }
 
     private func row(of job: HeldJob) -> Value {

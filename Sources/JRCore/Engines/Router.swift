@@ -206,7 +206,7 @@ struct Router: Sendable {
     }
 
     /// The oldest waiting job for which there is a free node now, with that node.
-    mutating func nextMatch() -> (job: Handle, node: LinkID)? {
+    mutating func nextMatch() -> (job: Handle, route: Int, node: LinkID)? {
         var oldest: (route: Int, order: UInt64)?
         for number in routes.indices {
             guard let head = routes[number].waiting.first, isServable(number) else { continue }
@@ -216,7 +216,7 @@ struct Router: Sendable {
         guard let oldest, let node = choose(for: oldest.route),
             let job = routes[oldest.route].waiting.popFirst()?.job
         else { return nil }
-        return (job, node)
+        return (job, oldest.route, node)
     }
 
     /// Why jobs of this route wait, for people.
@@ -260,11 +260,12 @@ struct Router: Sendable {
     }
 }
 
-extension RouteKey {
-    init(of request: JobRequest) {
-        self.init(
-            name: request.name, placement: request.options.placement, isScheduled: request.options.due != nil)
+extension JobRequest {
+    var routeKey: RouteKey {
+        RouteKey(name: name, placement: options.placement, isScheduled: options.due != nil)
     }
+}
 
+extension RouteKey {
     static let unused = RouteKey(name: "", placement: .anywhere, isScheduled: false)
 }

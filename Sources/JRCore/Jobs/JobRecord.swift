@@ -64,9 +64,10 @@ public struct JobRecord: Sendable, Hashable {
     public var id: JobID { request.id }
 
     public init(request: consuming JobRequest, status: JobStatus = .new) {
+        // Looked at first: what is looked at of a record that is being made copies all of it.
+        due = request.options.due
         self.request = request
         self.status = status
-        due = self.request.options.due
     }
 }
 

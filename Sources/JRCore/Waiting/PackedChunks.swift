@@ -53,10 +53,10 @@ struct PackedChunks: Sendable {
     private(set) var chunks: [Chunk] = []
     private var spare: [Int] = []
     private(set) var current = 0
-    private(set) var liveBytes = 0
+    private var liveBytes = 0
     private var usedBytes = 0
-
-    var deadBytes: Int { usedBytes - liveBytes }
+    /// The chunk that was last looked at for whether it is worth emptying.
+    private var cursor = 0
 
     private func split(_ place: UInt32) -> (chunk: Int, offset: Int) {
         (Int(place >> Self.offsetBits), Int(place & (1 << Self.offsetBits - 1)) * 8)
@@ -93,6 +93,11 @@ struct PackedChunks: Sendable {
         chunks[chunk].bytes.setWord(origin, at: offset + 52)
     }
 
+    mutating func setKind(_ kind: UInt32, at place: UInt32) {
+        let (chunk, offset) = split(place)
+        chunks[chunk].bytes.setWord(kind, at: offset + 48)
+    }
+
     /// Gives where it is; nil when there is no room for more chunks.
     mutating func append(_ head: Head, _ arguments: ArraySlice<UInt8>) -> UInt32? {
         guard let place = makeRoom(head.length) else { return nil }
@@ -104,7 +109,7 @@ struct PackedChunks: Sendable {
     }
 
     /// Once more, from a chunk that is to be emptied.
-    mutating func append(copyOf bytes: ArraySlice<UInt8>) -> UInt32? {
+    private mutating func append(copyOf bytes: ArraySlice<UInt8>) -> UInt32? {
         guard let place = makeRoom(bytes.count) else { return nil }
         chunks[current].bytes.append(contentsOf: bytes)
         added(bytes.count)
@@ -154,9 +159,44 @@ struct PackedChunks: Sendable {
         }
     }
 
-    func isMostlyDead(_ chunk: Int) -> Bool {
+    // MARK: Memory that is to be given back
+
+    /// Where more is dead than alive, the chunks that are mostly dead are to be emptied, one at a time: which is next,
+    /// if there is one among the next few. Looked for whenever something was removed.
+    mutating func chunkToEmpty() -> Int? {
+        guard usedBytes - liveBytes > liveBytes + 1 << 20 else { return nil }
+        for _ in 0..<4 {
+            cursor = cursor + 1 < chunks.count ? cursor + 1 : 0
+            if isMostlyDead(cursor) { return cursor }
+        }
+        return nil
+    }
+
+    private func isMostlyDead(_ chunk: Int) -> Bool {
         chunk != current && chunks[chunk].live > 0 && 2 * chunks[chunk].live < chunks[chunk].bytes.count
     }
 
-    static func place(_ chunk: Int, _ offset: Int) -> UInt32 { UInt32(chunk) << offsetBits | UInt32(offset / 8) }
+    /// Moves what is alive in a chunk elsewhere. It is used again only once nothing in it is alive.
+    ///
+    /// - Parameters:
+    ///   - chunk: one that is mostly dead.
+    ///   - isAt: whether the job of this slot is still at this place.
+    ///   - move: it is at this place now.
+    mutating func empty(_ chunk: Int, _ isAt: (UInt32, UInt32) -> Bool, move: (UInt32, UInt32) -> Void) {
+        let bytes = chunks[chunk].bytes
+        var offset = 0
+        while offset < bytes.count {
+            let head = Self.head(in: bytes, at: offset)
+            let (place, end) = (Self.place(chunk, offset), offset + head.length)
+            offset = end
+            guard isAt(head.slot, place) else { continue }
+            guard let copy = append(copyOf: bytes[end - head.length..<end]) else { return }
+            move(head.slot, copy)
+            remove(head.length, at: place)
+        }
+    }
+
+    private static func place(_ chunk: Int, _ offset: Int) -> UInt32 {
+        UInt32(chunk) << offsetBits | UInt32(offset / 8)
+    }
 }

@@ -42,7 +42,6 @@ public struct WaitingJobs: Sendable {
     private var heap: [Entry] = []
     var nextOrder: UInt32 = 0
     private var table = WaitingTable()
-    private var cursor = 0
     /// Bytes of the arguments of all of them.
     public private(set) var argumentBytes = 0
 
@@ -210,28 +209,17 @@ public struct WaitingJobs: Sendable {
         tidy()
     }
 
-    /// Gives memory back: where more is dead than alive, the chunks that are mostly dead are emptied, one at a time.
+    /// Gives memory back.
     private mutating func tidy() {
-        guard packed.deadBytes > packed.liveBytes + 1 << 20 else { return }
-        for _ in 0..<4 {
-            cursor = cursor + 1 < packed.chunks.count ? cursor + 1 : 0
-            if packed.isMostlyDead(cursor) { return emptyChunk(cursor) }
+        guard let chunk = packed.chunkToEmpty() else { return }
+        var slots: [Slot] = []
+        swap(&slots, &self.slots)
+        packed.empty(chunk) { slot, place in
+            slots[Int(slot)].place == place
+        } move: { slot, place in
+            slots[Int(slot)].place = place
         }
-    }
-
-    /// It is used again only once nothing in it is alive.
-    private mutating func emptyChunk(_ chunk: Int) {
-        let bytes = packed.chunks[chunk].bytes
-        var offset = 0
-        while offset < bytes.count {
-            let head = PackedChunks.head(in: bytes, at: offset)
-            let (place, end) = (PackedChunks.place(chunk, offset), offset + head.length)
-            offset = end
-            guard slots[Int(head.slot)].place == place else { continue }
-            guard let copy = packed.append(copyOf: bytes[end - head.length..<end]) else { return }
-            slots[Int(head.slot)].place = copy
-            packed.remove(head.length, at: place)
-        }
+        swap(&slots, &self.slots)
     }
 
     // MARK: The heap

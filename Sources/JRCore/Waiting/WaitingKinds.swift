@@ -14,6 +14,10 @@ struct WaitingKinds: Sendable {
             name = request.name
             client = request.client
             feedback = request.feedback
+            if request.options.isPlain {
+                options = .standard
+                return
+            }
             var rest = request.options
             rest.due = nil
             rest.delay = nil

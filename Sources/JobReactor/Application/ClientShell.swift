@@ -12,9 +12,11 @@ final class ClientShell: PeerLinkOwner {
     @exclusivity(unchecked) private var engine: ClientEngine
     private var dialler: Dialler?
     private var link: PeerLink?
-    private var local: (distributor: DistributorShell, link: LinkID)?
+    // SAFETY: it is set once, at the start.
+    @exclusivity(unchecked) private var local: (distributor: DistributorShell, link: LinkID)?
     private var nextLink = 1
-    private var isTurnPlanned = false
+    // SAFETY: one word, and nobody is called while it is looked at or set.
+    @exclusivity(unchecked) private var isTurnPlanned = false
     /// Made once, and not for every turn.
     private lazy var endOfTurn: (Loop) -> Void = { [weak self] _ in self?.finishTurn() }
     /// Itself, from start to stop.
@@ -77,7 +79,7 @@ final class ClientShell: PeerLinkOwner {
         let (link, hello) = distributor.attach(engine.hello, self)
         local = (distributor, link)
         whileRunning = self
-        engine.linkOpened(link, hello)
+        engine.linkOpened(link, hello, isLocal: true)
         observe(.connected(distributor: hello.name))
         planTurn()
     }
@@ -97,6 +99,11 @@ final class ClientShell: PeerLinkOwner {
         // Not by `map`, which would put the closure in two boxes.
         var made: Handle?
         if let observer { made = observers.insert(Observers(first: observer, firstUntilEnd: untilEnd)) }
+        if let (distributor, link) = local, engine.keepHandedOver(request, listener: made) {
+            distributor.enqueue(request, from: link)
+            unstored?.count = engine.unstoredCount
+            return
+        }
         if let known = engine.enqueue(request, listener: made), let made, let observer {
             add(observer, untilEnd, made, to: known, request.id)
         }

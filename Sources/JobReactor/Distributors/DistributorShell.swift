@@ -84,9 +84,15 @@ final class DistributorShell: PeerLinkOwner {
     func attach(_ hello: Hello, _ application: ClientShell) -> (LinkID, Hello) {
         let id = newLink()
         local[id] = application
-        engine.linkOpened(id, hello, at: loop.now)
+        engine.linkOpened(id, hello, isLocal: true, at: loop.now)
         planTurn()
         return (id, engine.hello)
+    }
+
+    /// A job of this link, at once.
+    func enqueue(_ request: JobRequest, from link: LinkID) {
+        engine.enqueued(request, from: link, at: loop.now)
+        planTurn()
     }
 
     /// What is next over this link.

@@ -40,7 +40,8 @@ final class NodeShell: PeerLinkOwner {
     private var isPauseLookPlanned = false
     let counting = JobCounting()
     /// Storage is closed, or about to be: what still ends is not heard any more.
-    private(set) var isClosed = false
+    // SAFETY: one word, and nobody is called while it is looked at or set.
+    @exclusivity(unchecked) private(set) var isClosed = false
     /// What was last said of storage that takes nothing; nil while it works.
     private var storageTrouble: String?
     /// So that what is the same at every try is said once.
@@ -48,7 +49,8 @@ final class NodeShell: PeerLinkOwner {
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
     /// Attempts that can be told to end.
-    var running: [AttemptID: RunningAttempt] = [:]
+    // SAFETY: no access to it calls anybody.
+    @exclusivity(unchecked) var running: [AttemptID: RunningAttempt] = [:]
 
     init(_ configuration: NodeConfiguration, on loop: Loop, _ observe: @escaping @Sendable (NodeEvent) -> Void) {
         self.configuration = configuration

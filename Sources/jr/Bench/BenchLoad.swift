@@ -20,7 +20,7 @@ final class BenchLoad: Sendable {
         var result = Result()
         var sent = 0
         /// The jobs under way, and when each was enqueued.
-        var begun: [JobID: Instant] = [:]
+        var begun = JobTable<Instant>()
     }
 
     private let queue: any JobQueue
@@ -52,9 +52,9 @@ final class BenchLoad: Sendable {
     }
 
     private func send() throws(JobReactorError) {
-        let begun = SystemClock.instant()
-        let id = JobID.fresh(at: queue.wallTime)
-        state.withLock { $0.begun[id] = begun }
+        let now = SystemClock.now()
+        let id = JobID.fresh(at: now.wall)
+        state.withLock { _ = $0.begun.insert(now.instant, for: id) }
         try queue.enqueue(BenchNode.job, arguments, id: id, feedback: .both, observe: { [self] in heard($0) })
     }
 
@@ -72,7 +72,7 @@ final class BenchLoad: Sendable {
         let now = SystemClock.instant()
         let (sendsNext, last): (Bool, Result?) = state.withLock { state in
             if let id {
-                guard let begun = state.begun.removeValue(forKey: id) else {
+                guard let begun = state.begun.remove(id) else {
                     state.result.duplicates += 1
                     return (false, nil)
                 }

@@ -70,7 +70,10 @@ extension World {
         let session = JobID(high: random.next(), low: random.next())
         switch process {
         case .distributor(let index):
-            distributors[index].engine = DistributorEngine(name: "d\(index)", session: session)
+            var engine = DistributorEngine(name: "d\(index)", session: session)
+            // With the lines that a simulation has, a backlog only begins early.
+            engine.heldInLine = index % 2 == 0 ? 2 : 1_024
+            distributors[index].engine = engine
         case .node(let index):
             var settings = NodeSettings(name: "n\(index)")
             settings.credit = 1 + random.below(16)
