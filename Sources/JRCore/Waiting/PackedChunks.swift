@@ -53,10 +53,12 @@ struct PackedChunks: Sendable {
     private(set) var chunks: [Chunk] = []
     private var spare: [Int] = []
     private(set) var current = 0
-    private var liveBytes = 0
+    private(set) var liveBytes = 0
     private var usedBytes = 0
     /// The chunk that was last looked at for whether it is worth emptying.
     private var cursor = 0
+
+    var deadBytes: Int { usedBytes - liveBytes }
 
     private func split(_ place: UInt32) -> (chunk: Int, offset: Int) {
         (Int(place >> Self.offsetBits), Int(place & (1 << Self.offsetBits - 1)) * 8)
@@ -164,7 +166,7 @@ struct PackedChunks: Sendable {
     /// Where more is dead than alive, the chunks that are mostly dead are to be emptied, one at a time: which is next,
     /// if there is one among the next few. Looked for whenever something was removed.
     mutating func chunkToEmpty() -> Int? {
-        guard usedBytes - liveBytes > liveBytes + 1 << 20 else { return nil }
+        guard deadBytes > liveBytes + 1 << 20 else { return nil }
         for _ in 0..<4 {
             cursor = cursor + 1 < chunks.count ? cursor + 1 : 0
             if isMostlyDead(cursor) { return cursor }
