@@ -15,6 +15,12 @@ public struct JobCounts: Sendable, Equatable {
         self.stored = stored
     }
 
+    /// `2 running, 1 scheduled`: those that have not ended; empty when there is none.
+    public var open: String {
+        [(running, "running"), (waiting, "waiting"), (scheduled, "scheduled")]
+            .filter { $0.0 > 0 }.map { "\(Words.grouped($0.0)) \($0.1)" }.joined(separator: ", ")
+    }
+
     public var json: JSON {
         [
             "running": .int(Int64(running)), "waiting": .int(Int64(waiting)), "scheduled": .int(Int64(scheduled)),

@@ -34,6 +34,9 @@ public struct PlanChange: Sendable, Equatable {
         if plan.surroundings.runtimeDirectory != new.surroundings.runtimeDirectory {
             refusals.append("runtimeDirectory is another one")
         }
+        if plan.manifest.name != new.manifest.name {
+            refusals.append("the cluster's name is \(new.manifest.name) now, and \(plan.manifest.name) runs")
+        }
         for entry in new.manifest.entries { compare(entry, plan, new) }
         for name in Self.names(plan) where new.manifest.entry(named: name) == nil {
             let count = plan.positions(ofEntry: name).count

@@ -61,6 +61,9 @@ public final class ChaosRun {
     private let events: ControlLink
     private var waits: ControlLink?
     private let sampler: JobSampler?
+    /// Signals that were asked for and not answered, and what has happened meanwhile.
+    private var unanswered = 0
+    private var held: [(String, Change)] = []
     private var ledger = ChaosLedger()
     private var stopped: [String: Stopped] = [:]
     private var timer: Handle?
@@ -114,9 +117,15 @@ public final class ChaosRun {
         let away = status.instances.filter { !$0.state.allowsDependents }
         guard away.isEmpty else {
             let words = away.map { "\($0.name) is \($0.state.rawValue)" }.joined(separator: ", ")
+            // What nothing comes of by itself is not waited for.
+            let settled = away.filter(\.state.isSettled).map(\.name)
+            let advice =
+                settled.isEmpty
+                ? "`jr-supervisor wait ready` waits for it"
+                : "`jr-supervisor start \(settled.joined(separator: " "))` starts what does not by itself"
             throw SupervisorError(
                 exitCode: SupervisorError.unavailable,
-                "drills begin with a cluster that is ready, and \(words): `jr-supervisor wait ready` waits for it")
+                "drills begin with a cluster that is ready, and \(words): \(advice)")
         }
         return ChaosSchedule(seed: options.seed, drills, length: options.length)
     }
@@ -169,6 +178,8 @@ public final class ChaosRun {
             sampler?.spoil(name)
             ledger.died(name)
         }
+        // What a signal led to is told after the signal, though the answer to that comes over another connection.
+        guard unanswered == 0 else { return held.append((name, change)) }
         handle(.changed(instance: name, change))
     }
 
@@ -215,8 +226,11 @@ public final class ChaosRun {
     }
 
     private func send(_ signal: Signal, to instance: String, _ kind: ChaosDrill.Kind) {
+        unanswered += 1
         signals.ask(Self.request(signal, instance)) { [weak self] answer in
             guard let self else { return }
+            unanswered -= 1
+            defer { hearHeld() }
             guard answer["ok"]?.bool == true else {
                 return handle(.refused(instance: instance, kind, why: answer["message"]?.string ?? "refused"))
             }
@@ -225,6 +239,13 @@ public final class ChaosRun {
             let incarnation = answer["incarnations"]?.array?.first?.int.flatMap { Int(exactly: $0) } ?? 0
             handle(.done(instance: instance, pid: pid, incarnation: incarnation, kind))
         }
+    }
+
+    private func hearHeld() {
+        guard unanswered == 0 else { return }
+        let changes = held
+        held = []
+        for (name, change) in changes { handle(.changed(instance: name, change)) }
     }
 
     /// Also without a supervisor: who is stopped does not even notice that it is gone.

@@ -46,8 +46,15 @@ extension Supervisor {
     private func waitTookTooLong(_ wait: Waiting, _ limit: Interval) {
         guard waits.contains(where: { $0 === wait }) else { return }
         waits.removeAll { $0 === wait }
+        let text = "not \(wait.goal.rawValue) within \(Durations.format(limit))"
         let left = wait.said.isEmpty ? "" : ": still waiting for \(wait.said)"
-        wait.client.fail(SupervisorError.timeout, "not \(wait.goal.rawValue) within \(Durations.format(limit))\(left)")
+        if wait.goal == .idle, missing(wait).isEmpty {
+            withJobs { jobs in
+                if wait.client.isOpen { wait.client.fail(SupervisorError.timeout, text + left + jobs) }
+            }
+        } else {
+            wait.client.fail(SupervisorError.timeout, text + left)
+        }
         lookAround()
     }
 
@@ -75,7 +82,8 @@ extension Supervisor {
             if missing.isEmpty { wait.client.succeed(["message": .string("stopped: \(names(wait.positions))")]) }
         case .idle:
             // The answer comes with the last of the distributors' answers.
-            say(missing.isEmpty ? "the jobs to end" : words(for: missing), to: wait)
+            let isNew = say(missing.isEmpty ? "the jobs to end" : words(for: missing), to: wait)
+            if isNew, missing.isEmpty { sayJobs(to: wait) }
             return false
         }
         if !missing.isEmpty { say(words(for: missing), to: wait) }
@@ -103,10 +111,34 @@ extension Supervisor {
         return words.joined(separator: ", ") + (positions.count > 5 ? " and \(positions.count - 5) more" : "")
     }
 
-    private func say(_ text: String, to wait: Waiting) {
-        guard wait.said != text else { return }
+    /// False for what was said already.
+    @discardableResult
+    private func say(_ text: String, to wait: Waiting) -> Bool {
+        guard wait.said != text else { return false }
         wait.said = text
         wait.client.send(["progress": .string("waiting for \(text)")])
+        return true
+    }
+
+    /// Says where the jobs are, once, unless it is over by then.
+    private func sayJobs(to wait: Waiting) {
+        withJobs { [weak self] jobs in
+            guard let self, !jobs.isEmpty, waits.contains(where: { $0 === wait }) else { return }
+            wait.client.send(["progress": .string("waiting for \(wait.said)\(jobs)")])
+        }
+    }
+
+    /// Hands over `: worker.1 (2 running, 1 scheduled)`, as far as the nodes say so; nothing where they have none.
+    private func withJobs(_ then: @escaping (String) -> Void) {
+        askForCounts(of: Array(slots.indices)) { [weak self] in
+            guard let self else { return }
+            let all = slots.indices.compactMap { position -> String? in
+                guard let jobs = slots[position].jobs?.open, !jobs.isEmpty else { return nil }
+                return "\(plan.instances[position].name) (\(jobs))"
+            }
+            let more = all.count > 5 ? " and \(all.count - 5) more" : ""
+            then(all.isEmpty ? "" : ": " + all.prefix(5).joined(separator: ", ") + more)
+        }
     }
 
     /// Everything is down.

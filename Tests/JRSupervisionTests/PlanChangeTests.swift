@@ -107,6 +107,10 @@ struct PlanChangeTests {
             from: plan(manifest()),
             to: plan(manifest(programs: "").replacing(#""worker""#, with: #""web""#)))
         #expect(kind.refusals == ["programs.web is nodes.web now: give it another name"])
+        let named = PlanChange(
+            from: plan(#"{ "name": "a", "programs": { "web": { "command": ["y"] } } }"#),
+            to: plan(#"{ "name": "b", "programs": { "web": { "command": ["y"] } } }"#))
+        #expect(named.refusals == ["the cluster's name is b now, and a runs"])
     }
 
     @Test("a plan takes over what changed, and gives back what was before")

@@ -75,6 +75,36 @@ extension ShellTests {
             _ = try up.wait()
         }
 
+        @Test("wait idle says which jobs it waits for")
+        func jobs() throws {
+            let folder = try Folder([
+                "cluster.json": """
+                { "distributors": { "main": { "listen": "127.0.0.1:0", "command": ["./node"] } },
+                  "nodes": { "worker": { "command": ["./busy"] } } }
+                """, "node": WaitTests.node,
+                "busy": """
+                #!/bin/sh
+                echo READY=1 words=jobs >&3
+                while read word <&4; do
+                    case $word in
+                    jobs) echo JOBS=1 running=2 waiting=0 scheduled=3000 stored=9 >&3 ;;
+                    leave) exit 0 ;;
+                    esac
+                done
+                """,
+            ])
+            let up = try folder.up()
+            _ = try up.line("\"instance\":\"worker.1\"", "\"to\":\"ready\"")
+            // What it has said once is known, however late it is the next time.
+            while try !folder.run("status", "--json").out.contains("\"scheduled\": 3000") {}
+            let late = try folder.run("wait", "idle", "--timeout", "20ms")
+            #expect(late.code == 124)
+            #expect(late.err.contains("waiting for the jobs to end\n"))
+            #expect(late.err.contains("still waiting for the jobs to end: worker.1 (2 running, 3,000 scheduled)"))
+            try up.signal(Signals.terminate)
+            _ = try up.wait()
+        }
+
         @Test("up --until-idle ends with the code of a program that failed, and needs no jobs to end")
         func untilIdle() throws {
             let manifest = { (restart: String, script: String) in

@@ -67,6 +67,8 @@ extension ShellTests {
             let wait = try folder.run("wait", "ready", "--timeout", "20ms")
             #expect(wait.code == 124)
             #expect(wait.err.contains("waiting for web.1 (stopped until somebody starts it)"))
+            let drill = try folder.run("chaos", "--kill", "main", "--for", "1s")
+            #expect(drill.code == 69 && drill.err.contains("web.1 is stopped: `jr-supervisor start web.1` starts"))
             let scale = try folder.run("scale", "web.1=2")
             #expect(scale.code == 64 && scale.err.contains("there is no entry \"web.1\" here (that is one instance of"))
             #expect(try folder.run("scale", "web=100000").err.contains("an entry has 0 to 1,000 instances"))
