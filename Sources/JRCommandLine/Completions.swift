@@ -1,3 +1,5 @@
+import JRBase
+
 /// A shell that the programs print completion scripts for.
 public enum Shell: String, Sendable, CaseIterable {
     case bash, zsh, fish
@@ -13,7 +15,7 @@ extension CommandLineSpec {
         }
     }
 
-    private var functionName: String { "_" + program.replacing("-", with: "_") }
+    private var functionName: String { "_" + program.exchanging("-", for: "_") }
 
     // MARK: bash
 
@@ -140,7 +142,7 @@ extension CommandLineSpec {
 
     /// One word of a shell. A quote inside becomes a typographic one: these are descriptions, and the three shells have
     /// no common way to write it.
-    private static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "’") + "'" }
+    private static func quoted(_ text: String) -> String { "'" + text.exchanging("'", for: "’") + "'" }
 }
 
 extension OptionSpec {
@@ -148,7 +150,7 @@ extension OptionSpec {
 
     /// One specification for `_arguments` for each way to write the option.
     fileprivate var zshSpecs: [String] {
-        let help = help.replacing("[", with: "(").replacing("]", with: ")").replacing(":", with: " -")
+        let help = help.exchanging("[", for: "(").exchanging("]", for: ")").exchanging(":", for: " -")
         let action = choices.isEmpty ? "_files" : "(\(choices.joined(separator: " ")))"
         let value = valueName.map { ":\($0):\(action)" } ?? ""
         let again = isRepeatable ? "*" : ""

@@ -174,7 +174,7 @@ public struct Explanation: Sendable, Equatable {
         }
         row("cause", cause)
         if !waitsFor.isEmpty { row("waits", "for " + waitsFor.joined(separator: ", ")) }
-        if let lastExit, !cause.contains(lastExit) { row("last end", lastExit) }
+        if let lastExit, !cause.holds(lastExit) { row("last end", lastExit) }
         if let said { row("says", said) }
         if restarts > 0 { row("restarts", "\(restarts), this is incarnation \(incarnation)") }
         if !jobs.isEmpty { row("jobs", "in progress at the last death: " + jobs.joined(separator: ", ")) }

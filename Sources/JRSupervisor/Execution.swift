@@ -77,7 +77,7 @@ public final class Execution {
         supervisor.started = { [weak self] start in
             switch start {
             case .ready: self?.handle(.clusterReady)
-            case .failed(let reasons, _): self?.handle(.clusterNotReady(reasons.replacing("\n", with: "; ")))
+            case .failed(let reasons, _): self?.handle(.clusterNotReady(reasons.exchanging("\n", for: "; ")))
             }
         }
         // Holds this object for as long as it runs.

@@ -148,7 +148,7 @@ extension Supervisor {
             file = try reread()
         } catch {
             throw SupervisorError(
-                exitCode: error.exitCode, error.message.replacing("nothing was started", with: "nothing was changed"))
+                exitCode: error.exitCode, error.message.exchanging("nothing was started", for: "nothing was changed"))
         }
         let change = PlanChange(from: plan, to: file.plan)
         var differing = change.refusals + change.differences.map(\.entry)

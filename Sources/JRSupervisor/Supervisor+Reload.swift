@@ -32,7 +32,7 @@ extension Supervisor {
         do throws(SupervisorError) {
             file = try reread()
         } catch {
-            let message = error.message.replacing("nothing was started", with: "nothing was changed")
+            let message = error.message.exchanging("nothing was started", for: "nothing was changed")
             throw SupervisorError(exitCode: error.exitCode, message)
         }
         let change = PlanChange(from: plan, to: file.plan)
@@ -143,7 +143,7 @@ extension Supervisor {
         self.reloading = nil
         plan.restore(revert)
         followPlan()
-        note("the reload was aborted: \(why.replacing("\n", with: "; "))")
+        note("the reload was aborted: \(why.exchanging("\n", for: "; "))")
         desk.end(reload.operation.id)?.asker.fail(
             SupervisorError.aborted,
             "the reload was aborted: \(why)\nwhat was not reached stays as it is: see `jr-supervisor reload --dry-run`")

@@ -123,7 +123,7 @@ extension Supervisor {
             operation.asker.succeed(text)
         case .aborted(let abort):
             let text = words(for: abort, done)
-            note("the roll was aborted: \(text.replacing("\n", with: "; "))")
+            note("the roll was aborted: \(text.exchanging("\n", for: "; "))")
             operation.asker.fail(SupervisorError.aborted, "the roll was aborted: \(text)", json(abort, done))
         }
     }

@@ -190,7 +190,7 @@ extension Supervisor {
             operation.asker.succeed(text)
         case .refused(let refusals):
             let text = words(for: refusals)
-            note("scale is refused: \(text.replacing("\n", with: "; "))")
+            note("scale is refused: \(text.exchanging("\n", for: "; "))")
             operation.asker.fail(SupervisorError.unavailable, text)
         }
     }

@@ -114,7 +114,7 @@ extension ClusterExport {
         case .redis(let url):
             let address = url ?? entry.settings[.redisURL]?.text
             let host = address ?? entry.settings[.redisHost]?.text ?? "localhost"
-            if host.contains("localhost") || host.contains("127.0.0.1") || host.hasPrefix("redis+unix:") {
+            if host.holds("localhost") || host.holds("127.0.0.1") || host.hasPrefix("redis+unix:") {
                 note(entry, "its Redis server is on this machine; in a pod that is the pod itself: name another host")
             }
             if let address, address.contains("@") {

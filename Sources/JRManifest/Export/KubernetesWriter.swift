@@ -261,6 +261,6 @@ struct KubernetesWriter {
 
     /// A text in which `$` stands for itself, and ``Plan/anyIndex`` for what tells the instances apart.
     private static func expanded(_ text: String) -> String {
-        text.replacing("$", with: "$$").replacing(Plan.anyIndex, with: "$(INSTANCE)")
+        text.exchanging("$", for: "$$").exchanging(Plan.anyIndex, for: "$(INSTANCE)")
     }
 }

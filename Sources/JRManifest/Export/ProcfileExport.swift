@@ -45,7 +45,7 @@ extension ClusterExport {
             }
             if entry.listen?.isLoopback == false, !words.contains("--insecure") { words.append("--insecure") }
         }
-        let isVariable = { (word: String) in entry.basePort != nil && word.contains("$PORT") }
+        let isVariable = { (word: String) in entry.basePort != nil && word.holds("$PORT") }
         var text = words.map { isVariable($0) ? $0 : Self.shellWord($0) }.joined(separator: " ")
         let own = variables(entry, instance, plan, isOwn: isOwn)
         if !own.isEmpty, entry.basePort == nil || isOwn {
@@ -173,6 +173,6 @@ extension ClusterExport {
         if isSafe, !word.isEmpty, Procfile.isPlain(word) { return word }
         // Nothing else can be done about a line break: the line would end there.
         let word = String(word.map { $0.isNewline ? " " : $0 })
-        return "'" + word.replacing("'", with: "'\\''") + "'"
+        return "'" + word.exchanging("'", for: "'\\''") + "'"
     }
 }

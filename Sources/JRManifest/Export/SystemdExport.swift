@@ -189,7 +189,7 @@ extension ClusterExport {
 
     /// A value in which `%` stands for itself, and ``Plan/anyIndex`` for the instance.
     private static func escaped(_ text: String) -> String {
-        text.replacing("%", with: "%%").replacing(Plan.anyIndex, with: "%i")
+        text.exchanging("%", for: "%%").exchanging(Plan.anyIndex, for: "%i")
     }
 
     /// In double quotes, with the escapes of C.
@@ -220,7 +220,7 @@ extension ClusterExport {
         }
         let texts = words.enumerated().map { place, word in
             // Variables are put in everywhere but into the name of the program.
-            let text = place == 0 ? word : word.replacing("$", with: "$$")
+            let text = place == 0 ? word : word.exchanging("$", for: "$$")
             return plain(text) && word != ";" ? escaped(text) : quoted(text)
         }
         return texts.joined(separator: " ")
