@@ -32,7 +32,7 @@ final class SignalRoute {
         for number in numbers { try? Signals.hold(number) }
         var buffer = [UInt8](repeating: 0, count: 256)
         while case .moved(let count) = buffer.withUnsafeMutableBytes({ IO.read(pipe.readEnd.raw, into: $0) }) {
-            for byte in buffer[..<count] { try? Processes.signal(pid: SystemProgram.pid, Int32(byte)) }
+            for byte in buffer[..<count] { try? Signals.raise(Int32(byte)) }
         }
     }
 

@@ -41,6 +41,11 @@ public enum Signals {
         _ = try check(jr_route_signal(signal, raw), "sigaction", name(signal))
     }
 
+    /// Sends the signal to this thread: where it is held here, it waits, whatever other threads would do with it.
+    public static func raise(_ signal: Int32) throws(SystemError) {
+        _ = try check(Glibc.raise(signal), "raise", name(signal))
+    }
+
     /// From here on the signal waits, as far as this thread goes. What waits is still there when this process becomes
     /// another program, which finds the signal held.
     public static func hold(_ signal: Int32) throws(SystemError) {

@@ -212,7 +212,8 @@ struct ThreadTests {
             var turns = 0
             var isHeld = true
             try loop.onSignals([Signals.windowChanged]) { _, _ in finish(isHeld ? -1 : turns) }
-            try Processes.signal(pid: SystemProgram.pid, Signals.windowChanged)
+            // To this thread: another one would take it when it likes.
+            try Signals.raise(Signals.windowChanged)
             loop.holdSignals()
             loop.soon { loop in
                 loop.soon { loop in
