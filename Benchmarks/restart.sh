@@ -88,7 +88,6 @@ for ((round = 0; round < rounds; round++)); do
     ready $((round + 2))
     echo "$(head -1 times) $(tail -1 times) $(($(date -d "$line" +%s%6N) - begun))"
 done > rounds
-jr-supervisor status | grep "worker.1: last exit" | sed 's/.*; /the supervisor says of the last round: /'
 
 row() { # LABEL FIELD
     cut -d' ' -f"$2" rounds | sort -n | awk -v l="$1" '{ v[NR] = $1 / 1000 } END {
