@@ -22,8 +22,6 @@ struct AllocationCounter {
         }
 
         """
-    /// Where the child writes what it has counted; the parent sets it.
-    static let variable = "ALLOCATION_COUNTS"
 
     private let read: @convention(c) () -> UInt
 

@@ -10,14 +10,15 @@ import Testing
 @testable import JRStorage
 
 /// Runs in a process of its own, which ``AllocationTests`` starts; in any other it is skipped.
-@Suite("allocations are counted", .enabled(if: SystemProgram.environment[AllocationCounter.variable] != nil))
+@Suite("allocations are counted", .enabled(if: Baseline.ofChild("AllocationProbe") != nil))
 struct AllocationProbe {
     private let counter: AllocationCounter
     private let path: String
 
     init() throws {
-        path = try #require(SystemProgram.environment[AllocationCounter.variable])
-        counter = try AllocationCounter(library: try #require(SystemProgram.environment["LD_PRELOAD"]))
+        let child = try #require(Baseline.ofChild("AllocationProbe"))
+        path = child.output
+        counter = try AllocationCounter(library: child.library)
     }
 
     @Test("of each step, and of the whole path in each process")
