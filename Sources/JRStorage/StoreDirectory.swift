@@ -307,16 +307,21 @@ final class StoreFile {
         directory.observer?(.resized(name, length))
     }
 
-    /// Makes an empty file this long, with its blocks where the file system can do that.
-    func allocate(_ length: Int) throws(SystemError) {
+    /// Makes an empty file this long, or of a file that is so long those blocks that it has not; false where the file
+    /// system can make none that are not written.
+    @discardableResult
+    func allocate(_ length: Int) throws(SystemError) -> Bool {
         try directory.check(.allocate, name)
         do {
-            try Files.allocate(descriptor.raw, from: 0, count: Int64(length))
+            try Files.allocate(
+                descriptor.raw, from: 0, count: Int64(length), subject: directory.path(of: name))
             directory.observer?(.resized(name, length))
+            return true
         } catch {
             guard error.name == "EOPNOTSUPP" else { throw error }
             // The length is what recovery goes by; only want of room comes later, with a write.
             try truncate(to: length)
+            return false
         }
     }
 

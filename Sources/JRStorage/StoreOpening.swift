@@ -182,13 +182,13 @@ struct StoreOpening {
     /// The file of marks; one of another length was never finished and says nothing.
     private func openMarks() throws(SystemError) -> RunningMarks {
         let name = JournalFormat.runningName
-        let found = try directory.read(name)
-        if found?.count == RunningMarks.bytes {
-            return RunningMarks(try directory.open(name).map(bytes: RunningMarks.bytes))
-        }
-        let file = try directory.create(name)
-        // Every block must be there: a mark that finds no room would end the process.
-        try file.write([UInt8](repeating: 0, count: RunningMarks.bytes), at: 0)
+        var found = try directory.read(name) ?? []
+        let isFinished = found.count == RunningMarks.bytes
+        if !isFinished { found = [UInt8](repeating: 0, count: RunningMarks.bytes) }
+        let file = isFinished ? try directory.open(name) : try directory.create(name)
+        // Every block must be there: a look at one that finds no room would end the process. A copy of a store may have
+        // left out those without marks.
+        if !(try file.allocate(RunningMarks.bytes)) { try file.write(found, at: 0) }
         return RunningMarks(try file.map(bytes: RunningMarks.bytes))
     }
 

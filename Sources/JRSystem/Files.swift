@@ -239,9 +239,10 @@ public enum Files {
     ///
     /// - Parameter keepingSize: the file's length stays as it is, even where the range ends after it.
     public static func allocate(
-        _ raw: Int32, from offset: Int64, count: Int64, keepingSize: Bool = false
+        _ raw: Int32, from offset: Int64, count: Int64, keepingSize: Bool = false, subject: String? = nil
     ) throws(SystemError) {
-        _ = try check(untilNotInterrupted { jr_fallocate(raw, keepingSize ? 1 : 0, offset, count) }, "fallocate")
+        _ = try check(
+            untilNotInterrupted { jr_fallocate(raw, keepingSize ? 1 : 0, offset, count) }, "fallocate", subject)
     }
 
     /// Locks a file for this open of it alone; false when somebody else has it. The lock goes with the descriptor.

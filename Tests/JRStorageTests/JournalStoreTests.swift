@@ -1,3 +1,4 @@
+import Glibc
 import JRBase
 import JRCore
 import JRJournal
@@ -337,5 +338,30 @@ struct JournalStoreTests {
         try Files.write(path + "/RUNNING", [UInt8](repeating: 7, count: 100))
         #expect(try openStore(path).contents.jobs.allSatisfy { !$0.wasRunning })
         #expect(try Files.status(path + "/RUNNING").size == Int64(RunningMarks.bytes))
+    }
+
+    @Test("the blocks of a file of marks are there, also where a copy of the store has left them out")
+    func sparseMarks() throws {
+        let file = path + "/RUNNING"
+        func blocks() throws -> Int {
+            var status = stat()
+            try #require(stat(file, &status) == 0)
+            return Int(status.st_blocks) * 512
+        }
+        do {
+            let first = try openStore(path)
+            try first.store.commit([.put(job(1))])
+            first.marks.mark(id(1))
+        }
+        #expect(try blocks() >= RunningMarks.bytes)
+        let held = try Files.read(file, limit: .max)
+        let copy = try Files.open(file, .write)
+        try Files.truncate(copy.raw, to: 0)
+        try Files.truncate(copy.raw, to: Int64(RunningMarks.bytes))
+        let mark = try #require(held.firstIndex { $0 != 0 }) & ~4_095
+        try Files.writeAll(copy.raw, held[mark..<mark + 4_096], at: Int64(mark))
+        #expect(try blocks() < RunningMarks.bytes)
+        #expect(try openStore(path).contents.jobs.map(\.wasRunning) == [true])
+        #expect(try blocks() >= RunningMarks.bytes)
     }
 }

@@ -265,6 +265,30 @@ struct SpaceTests {
         }
     }
 
+    /// To write into a mapped file that has no block there would end the process.
+    @Test(
+        "on a full disk a store whose file of marks has holes is not opened, and says that there is no room",
+        .enabled(if: SystemProgram.userID == 0, "mounting a small file system needs root"))
+    func marksWithHoles() throws {
+        try onSmallDisk { path in
+            // Gone as if killed: nothing else of it needs room when it is opened again.
+            try openStore(path, sizes: Self.smallSizes).store.commit([.put(job(1))])
+            let marks = try Files.open(path + "/RUNNING", [.write, .truncate])
+            try Files.truncate(marks.raw, to: Int64(RunningMarks.bytes))
+            let filler = try Files.open(Files.parent(of: path) + "/filler", [.write, .create])
+            #expect(throws: SystemError.self) {
+                while true { try Files.writeAll(filler.raw, [UInt8](repeating: 1, count: 4_096)) }
+            }
+            let error = try #require(throws: StorageError.self) { try openStore(path, sizes: Self.smallSizes) }
+            #expect(error.code == .full && error.why.contains("RUNNING") && error.why.contains("ENOSPC"), "\(error)")
+            try Files.remove(Files.parent(of: path) + "/filler")
+            try Files.truncate(filler.raw, to: 0)
+            let opened = try openStore(path, sizes: Self.smallSizes)
+            opened.marks.mark(id(1))
+            #expect(opened.contents.summary == ["1"])
+        }
+    }
+
     private func onSmallDisk(_ body: (_ store: String) throws -> Void) throws {
         let mountPoint = directory.path + "/full"
         try Files.makeDirectory(mountPoint)

@@ -342,7 +342,7 @@ struct StorageFaultTests {
                 "syncDirectory \(Files.parent(of: path))", "write LOCK",
                 "create WITNESS.tmp", "write WITNESS.tmp", "sync WITNESS.tmp", "rename WITNESS", "syncDirectory",
                 "create META.tmp", "write META.tmp", "sync META.tmp", "rename META", "syncDirectory",
-                "create RUNNING", "write RUNNING",
+                "create RUNNING", "allocate RUNNING",
                 "create next.tmp", "allocate next.tmp", "write next.tmp", "sync next.tmp", "rename segment",
                 "syncDirectory", "write WITNESS", "sync WITNESS",
                 "create reserve-1.tmp", "allocate reserve-1.tmp", "create reserve-2.tmp", "allocate reserve-2.tmp",
