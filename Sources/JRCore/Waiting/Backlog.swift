@@ -13,9 +13,9 @@ struct Backlog: Sendable {
         var route: Int
     }
 
-    private struct Slot: Sendable {
+    private struct Slot: PackedSlot, Sendable {
         var order: UInt64
-        /// In ``packed``; ``PackedChunks/nowhere`` for a slot that is free.
+        /// In ``packed``.
         var place: UInt32
         /// Behind it in its line; of a free slot the next free one.
         var next: UInt32
@@ -160,7 +160,7 @@ struct Backlog: Sendable {
         slots[Int(slot)] = Slot(order: 0, place: PackedChunks.nowhere, next: freeSlot, previous: Self.none)
         freeSlot = slot
         count -= 1
-        if isEmpty { giveBack() } else { tidy() }
+        if isEmpty { giveBack() } else { packed.tidy(&slots) }
         return found
     }
 
@@ -175,18 +175,6 @@ struct Backlog: Sendable {
         if previous != Self.none { slots[Int(previous)].next = next } else { lines[route]?.first = next }
         if next != Self.none { slots[Int(next)].previous = previous } else { lines[route]?.last = previous }
         if next == Self.none, previous == Self.none { lines[route] = nil }
-    }
-
-    private mutating func tidy() {
-        guard let chunk = packed.chunkToEmpty() else { return }
-        var slots: [Slot] = []
-        swap(&slots, &self.slots)
-        packed.empty(chunk) { slot, place in
-            slots[Int(slot)].place == place
-        } move: { slot, place in
-            slots[Int(slot)].place = place
-        }
-        swap(&slots, &self.slots)
     }
 
     /// A backlog is worked off at some time, and may not come again.

@@ -1,6 +1,12 @@
 import JRBase
 import JRWire
 
+/// What is known of a packed job beside its bytes, by whoever has packed it.
+protocol PackedSlot {
+    /// Where the job is; ``PackedChunks/nowhere`` for a slot that is free.
+    var place: UInt32 { get set }
+}
+
 /// Jobs as bytes, one after the other in chunks: an array of its own for each would take forty bytes more.
 ///
 ///     [number of the job | bytes of arguments | id | created | due | delay | kind | origin | arguments | zeros]
@@ -163,15 +169,16 @@ struct PackedChunks: Sendable {
 
     // MARK: Memory that is to be given back
 
-    /// Where more is dead than alive, the chunks that are mostly dead are to be emptied, one at a time: which is next,
-    /// if there is one among the next few. Looked for whenever something was removed.
-    mutating func chunkToEmpty() -> Int? {
-        guard deadBytes > liveBytes + 1 << 20 else { return nil }
+    /// To be called whenever something was removed. Where more is dead than alive, one of the next few chunks is
+    /// emptied, if it is mostly dead.
+    ///
+    /// - Parameter slots: by their numbers, of all jobs that are here.
+    mutating func tidy(_ slots: inout [some PackedSlot]) {
+        guard deadBytes > liveBytes + 1 << 20 else { return }
         for _ in 0..<4 {
             cursor = cursor + 1 < chunks.count ? cursor + 1 : 0
-            if isMostlyDead(cursor) { return cursor }
+            if isMostlyDead(cursor) { return empty(cursor, &slots) }
         }
-        return nil
     }
 
     private func isMostlyDead(_ chunk: Int) -> Bool {
@@ -179,21 +186,16 @@ struct PackedChunks: Sendable {
     }
 
     /// Moves what is alive in a chunk elsewhere. It is used again only once nothing in it is alive.
-    ///
-    /// - Parameters:
-    ///   - chunk: one that is mostly dead.
-    ///   - isAt: whether the job of this slot is still at this place.
-    ///   - move: it is at this place now.
-    mutating func empty(_ chunk: Int, _ isAt: (UInt32, UInt32) -> Bool, move: (UInt32, UInt32) -> Void) {
+    private mutating func empty(_ chunk: Int, _ slots: inout [some PackedSlot]) {
         let bytes = chunks[chunk].bytes
         var offset = 0
         while offset < bytes.count {
             let head = Self.head(in: bytes, at: offset)
             let (place, end) = (Self.place(chunk, offset), offset + head.length)
             offset = end
-            guard isAt(head.slot, place) else { continue }
+            guard slots[Int(head.slot)].place == place else { continue }
             guard let copy = append(copyOf: bytes[end - head.length..<end]) else { return }
-            move(head.slot, copy)
+            slots[Int(head.slot)].place = copy
             remove(head.length, at: place)
         }
     }

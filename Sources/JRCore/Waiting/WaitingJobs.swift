@@ -14,8 +14,8 @@ public struct WaitingJobs: Sendable {
         var deadline: Instant
     }
 
-    struct Slot: Sendable {
-        /// In ``packed``; ``PackedChunks/nowhere`` for a slot that is free.
+    struct Slot: PackedSlot, Sendable {
+        /// In ``packed``.
         var place: UInt32
         /// In ``heap``; of a free slot the next free one.
         var position: UInt32
@@ -206,20 +206,7 @@ public struct WaitingJobs: Sendable {
         slots[Int(slot)] = Slot(place: PackedChunks.nowhere, position: freeSlot)
         freeSlot = slot
         argumentBytes -= Int(head.argumentBytes)
-        tidy()
-    }
-
-    /// Gives memory back.
-    private mutating func tidy() {
-        guard let chunk = packed.chunkToEmpty() else { return }
-        var slots: [Slot] = []
-        swap(&slots, &self.slots)
-        packed.empty(chunk) { slot, place in
-            slots[Int(slot)].place == place
-        } move: { slot, place in
-            slots[Int(slot)].place = place
-        }
-        swap(&slots, &self.slots)
+        packed.tidy(&slots)
     }
 
     // MARK: The heap
