@@ -25,6 +25,20 @@ public struct CRC32C: Sendable {
         return crc.value
     }
 
+    /// As ``update(_:)`` with so many zeros.
+    public mutating func updateZeros(_ count: Int) { state = Self.shift(state, by: count) }
+
+    /// As ``update(_:)`` with the last bytes that another sum has seen, without a look at them.
+    ///
+    /// - Parameters:
+    ///   - count: how many.
+    ///   - whole: the sum that has seen them.
+    ///   - start: what it was before.
+    public mutating func update(last count: Int, of whole: CRC32C, after start: CRC32C) {
+        // What bytes do to a state and what the state does are apart: the sum is linear.
+        state = Self.shift(state ^ start.state, by: count) ^ whole.state
+    }
+
     private mutating func step(_ byte: UInt8) {
         state = Self.tables[Int(UInt8(truncatingIfNeeded: state) ^ byte)] ^ (state >> 8)
     }
@@ -54,12 +68,46 @@ public struct CRC32C: Sendable {
         }
     }
 
+    private static let polynomial: UInt32 = 0x82F6_3B78
+
+    /// What a state becomes by zeros: multiplied by the power of x that has eight for each.
+    private static func shift(_ state: UInt32, by count: Int) -> UInt32 {
+        precondition(count >= 0)
+        var (state, rest, place) = (state, count, 0)
+        while rest > 0 {
+            if rest & 1 == 1 { state = multiply(powers[place], state) }
+            rest >>= 1
+            place += 1
+        }
+        return state
+    }
+
+    /// Of two polynomials, modulo the one of this sum; the highest bit is the power zero.
+    private static func multiply(_ left: UInt32, _ right: UInt32) -> UInt32 {
+        var (left, right, product) = (left, right, UInt32(0))
+        while left != 0 {
+            if left >> 31 == 1 { product ^= right }
+            left <<= 1
+            right = right & 1 == 1 ? right >> 1 ^ polynomial : right >> 1
+        }
+        return product
+    }
+
+    /// x to the eighth, and each the square of the one before.
+    private static let powers: [UInt32] = {
+        var powers: [UInt32] = [1 << 23]
+        while powers.count < Int.bitWidth {
+            powers.append(multiply(powers[powers.count - 1], powers[powers.count - 1]))
+        }
+        return powers
+    }()
+
     /// Eight tables of 256, one after the other: table k is the effect of a byte followed by k zero bytes.
     private static let tables: [UInt32] = {
         var tables = [UInt32](repeating: 0, count: 2048)
         for byte in 0..<256 {
             var value = UInt32(byte)
-            for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+            for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ polynomial : value >> 1 }
             tables[byte] = value
         }
         for byte in 0..<256 {

@@ -32,6 +32,13 @@ public struct JournalFrame: Sendable, Equatable {
 
     /// Looks for a frame at `offset` of the segment `bytes`.
     static func parse(_ bytes: ArraySlice<UInt8>, at offset: Int, salt: UInt64) -> Parsed {
+        parse(bytes, at: offset) { header, body in checksum(header: header, body: bytes[body], salt: salt) }
+    }
+
+    /// - Parameter sum: the checksum that a frame must have, of its header's bytes up to there and a range of `bytes`.
+    static func parse(
+        _ bytes: ArraySlice<UInt8>, at offset: Int, sum: (_ header: ArraySlice<UInt8>, _ body: Range<Int>) -> UInt32
+    ) -> Parsed {
         let start = bytes.startIndex + offset
         let available = bytes.endIndex - start
         guard available >= 4 else { return available <= 0 || isZero(bytes[start...]) ? .nothing : .damaged(.magic) }
@@ -39,43 +46,41 @@ public struct JournalFrame: Sendable, Equatable {
         if magic == 0 { return .nothing }
         guard magic == Self.magic else { return .damaged(.magic) }
         guard available >= JournalFormat.frameHeaderBytes else { return .damaged(.cutOff) }
-        let bodyBytes = Int(Load.u32(bytes, at: start + 4))
-        guard bodyBytes <= JournalFormat.longestBodyBytes else { return .damaged(.length) }
-        guard bodyBytes <= available - JournalFormat.frameHeaderBytes else { return .damaged(.cutOff) }
-        let checksum = Load.u32(bytes, at: start + checksumOffset)
+        let (frame, flags) = header(bytes, at: start, offset: offset)
+        guard frame.bodyBytes <= JournalFormat.longestBodyBytes else { return .damaged(.length) }
+        guard frame.bodyBytes <= available - JournalFormat.frameHeaderBytes else { return .damaged(.cutOff) }
         let body = start + JournalFormat.frameHeaderBytes
-        let actual = Self.checksum(
-            header: bytes[start..<start + checksumOffset], body: bytes[body..<body + bodyBytes], salt: salt)
-        guard checksum == actual else { return .damaged(.checksum) }
-        let flags = Load.u32(bytes, at: start + 20)
+        let actual = sum(bytes[start..<start + checksumOffset], body..<body + frame.bodyBytes)
+        guard frame.checksum == actual else { return .damaged(.checksum) }
         guard flags & ~continuesFlag == 0 else { return .damaged(.unknownFlags) }
-        let frame = JournalFrame(
-            offset: offset, bodyBytes: bodyBytes, firstSequence: Load.u64(bytes, at: start + 8),
-            count: Load.u32(bytes, at: start + 16), continues: flags & continuesFlag != 0,
-            durableSequence: Load.u64(bytes, at: start + 24), checksum: checksum)
-        guard frame.count > 0, frame.firstSequence <= UInt64.max - UInt64(frame.count) else {
-            return .damaged(.content)
-        }
-        return .frame(frame)
+        return frame.isPossible ? .frame(frame) : .damaged(.content)
     }
 
-    /// Whether a frame there, should its checksum hold, was written when more than `sequence` was durable, in a file of
-    /// so many bytes, of which each record takes one at least. True where the header is cut off.
-    static func maySay(
-        _ bytes: ArraySlice<UInt8>, at offset: Int, durableBeyond sequence: UInt64, within most: Int
-    ) -> Bool {
-        let start = bytes.startIndex + offset
-        guard bytes.endIndex - start >= JournalFormat.frameHeaderBytes else { return true }
-        let (first, durable) = (Load.u64(bytes, at: start + 8), Load.u64(bytes, at: start + 24))
-        return durable > sequence && durable - sequence <= most && (first <= sequence || first - sequence <= most)
+    /// What the header at this index says, of which nothing was compared yet, and all of its flags.
+    static func header(_ bytes: ArraySlice<UInt8>, at start: Int, offset: Int) -> (JournalFrame, flags: UInt32) {
+        let flags = Load.u32(bytes, at: start + 20)
+        let frame = JournalFrame(
+            offset: offset, bodyBytes: Int(Load.u32(bytes, at: start + 4)),
+            firstSequence: Load.u64(bytes, at: start + 8), count: Load.u32(bytes, at: start + 16),
+            continues: flags & continuesFlag != 0, durableSequence: Load.u64(bytes, at: start + 24),
+            checksum: Load.u32(bytes, at: start + checksumOffset))
+        return (frame, flags)
     }
+
+    var isPossible: Bool { count > 0 && firstSequence <= UInt64.max - UInt64(count) }
 
     static func checksum(header: ArraySlice<UInt8>, body: ArraySlice<UInt8>, salt: UInt64) -> UInt32 {
+        var crc = sum(header: header, salt: salt)
+        crc.update(body)
+        return crc.value
+    }
+
+    /// Where the checksum of a frame begins.
+    static func sum(header: ArraySlice<UInt8>, salt: UInt64) -> CRC32C {
         var crc = CRC32C()
         crc.updateLittleEndian(salt)
         crc.update(header)
-        crc.update(body)
-        return crc.value
+        return crc
     }
 
     /// Whether every byte is zero. The end of an open segment is megabytes of zeros, so eight are compared at a time.

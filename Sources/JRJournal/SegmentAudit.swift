@@ -15,6 +15,8 @@ public struct SegmentAudit: Sendable {
 
     private let bytes: ArraySlice<UInt8>
     private let salt: UInt64
+    /// Since the first damage: from then on no byte is summed twice.
+    private(set) var search: FrameSearch?
     private var offset = JournalFormat.segmentHeaderBytes
 
     /// - Parameters:
@@ -27,7 +29,7 @@ public struct SegmentAudit: Sendable {
 
     /// The next step; after the end it says the same again.
     public mutating func next() -> Step {
-        switch JournalFrame.parse(bytes, at: offset, salt: salt) {
+        switch search?.parse(at: offset) ?? JournalFrame.parse(bytes, at: offset, salt: salt) {
         case .frame(let frame):
             offset = frame.end
             return .frame(frame)
@@ -38,9 +40,12 @@ public struct SegmentAudit: Sendable {
 
     private mutating func skip(because damage: FrameDamage) -> Step {
         let start = offset
-        if let frame = nextFrame(after: start) {
-            offset = frame.offset
-            return .damage(start..<frame.offset, damage)
+        var search = search.take() ?? FrameSearch(bytes, salt: salt, fileBytes: bytes.count)
+        let next = search.first(from: start)
+        self.search = search
+        if let next {
+            offset = next.offset
+            return .damage(start..<next.offset, damage)
         }
         let rest = bytes.dropFirst(start)
         guard JournalFrame.firstNonZero(rest) != nil, let last = rest.lastIndex(where: { $0 != 0 }) else {
@@ -48,19 +53,6 @@ public struct SegmentAudit: Sendable {
         }
         offset = last + 1 - bytes.startIndex
         return .damage(start..<offset, damage)
-    }
-
-    /// Looks at every byte.
-    private func nextFrame(after place: Int) -> JournalFrame? {
-        let first = UInt8(truncatingIfNeeded: JournalFrame.magic)
-        var index = bytes.startIndex + place
-        while index < bytes.endIndex, let start = JournalFrame.firstNonZero(bytes[index...]) {
-            index = start + 1
-            guard bytes[start] == first else { continue }
-            let parsed = JournalFrame.parse(bytes, at: start - bytes.startIndex, salt: salt)
-            if case .frame(let frame) = parsed { return frame }
-        }
-        return nil
     }
 
     public func records(of frame: JournalFrame) -> JournalRecords {

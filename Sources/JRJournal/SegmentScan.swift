@@ -37,7 +37,7 @@ public struct SegmentScan: Sendable {
         var parsed = JournalFrame.parse(bytes, at: offset, salt: header.salt)
         if parsed == .damaged(.cutOff), bytes.count < fileBytes {
             // Some file systems make a hole of zeros that were written, and a frame may end with some.
-            bytes = padded
+            bytes += repeatElement(0, count: fileBytes - bytes.count)
             parsed = JournalFrame.parse(bytes, at: offset, salt: header.salt)
         }
         switch parsed {
@@ -53,8 +53,6 @@ public struct SegmentScan: Sendable {
         }
     }
 
-    private var padded: ArraySlice<UInt8> { bytes + repeatElement(0, count: fileBytes - bytes.count) }
-
     public func records(of frame: JournalFrame) -> JournalRecords {
         JournalRecords(body: body(of: frame), count: frame.count)
     }
@@ -66,25 +64,9 @@ public struct SegmentScan: Sendable {
 
     /// The first intact frame at or after `offset` that was written when more than `sequence` was durable: proof that
     /// what is missing before it was once promised. Looks at every byte.
-    ///
-    /// What was torn may be what an application has sent, with magics wherever it likes: not for each of them may all
-    /// that follows be looked at.
     public func laterFrame(after offset: Int, durableBeyond sequence: UInt64) -> JournalFrame? {
-        var next = offset
-        var whole: ArraySlice<UInt8>?
-        while let place = JournalFrame.firstMagic(in: bytes, from: next) {
-            next = place + 1
-            guard JournalFrame.maySay(bytes, at: place, durableBeyond: sequence, within: fileBytes) else { continue }
-            var parsed = JournalFrame.parse(bytes, at: place, salt: header.salt)
-            if parsed == .damaged(.cutOff), bytes.count < fileBytes {
-                let all = whole ?? padded
-                whole = all
-                parsed = JournalFrame.parse(all, at: place, salt: header.salt)
-            }
-            guard case .frame(let frame) = parsed else { continue }
-            if frame.lastSequence > sequence, frame.durableSequence > sequence { return frame }
-        }
-        return nil
+        var search = FrameSearch(bytes, salt: header.salt, fileBytes: fileBytes)
+        return search.first(from: offset) { $0.lastSequence > sequence && $0.durableSequence > sequence }
     }
 
     /// How many bytes from `offset` on up to the last one that is not zero.

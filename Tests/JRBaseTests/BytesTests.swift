@@ -103,6 +103,28 @@ import Testing
         #expect(number.value == CRC32C.checksum([1, 2, 3, 4, 5, 6, 7, 8] as [UInt8]))
     }
 
+    @Test("zeros and what another sum has seen are added without a look at them")
+    func withoutLooks() {
+        var random = SeededRandom(seed: 2)
+        let bytes = (0..<300).map { _ in UInt8(random.below(256)) }
+        for (first, last) in (0..<200).map({ _ in (random.below(301), random.below(301)) }) where first <= last {
+            var (start, end) = (CRC32C(), CRC32C())
+            start.update(bytes[..<first])
+            end.update(bytes[..<last])
+            var (crc, expected) = (CRC32C(), CRC32C())
+            for before in 0..<7 as Range<UInt64> {
+                crc.updateLittleEndian(before)
+                expected.updateLittleEndian(before)
+            }
+            crc.update(last: last - first, of: end, after: start)
+            expected.update(bytes[first..<last])
+            #expect(crc.value == expected.value, "\(first)..<\(last)")
+            crc.updateZeros(last)
+            expected.update([UInt8](repeating: 0, count: last))
+            #expect(crc.value == expected.value, "\(last) zeros")
+        }
+    }
+
     @Test("every change of one bit is seen")
     func bits() {
         let bytes = [UInt8](0..<40)

@@ -173,25 +173,6 @@ struct JournalDamageTests {
         #expect(try MemoryStore.recover(next.files).contents == contents + ["77=after"])
     }
 
-    @Test("a torn write of what looks like beginnings of frames is looked through once", .timeLimit(.minutes(1)))
-    func tornMagics() throws {
-        let header = SegmentHeader(
-            preallocatedBytes: 8 << 20, identity: MemoryStore.identity, firstSequence: 1, salt: 7,
-            created: MemoryStore.created, olderSegments: 0)
-        // One is cut off by the end of the data, the other goes on up to there.
-        for length in [32 << 20, 400_000] as [UInt32] {
-            var writer = ByteWriter()
-            writer.append(header.encoded())
-            while writer.count < 1 << 20 {
-                writer.append(Array("JRFR".utf8))
-                writer.appendLittleEndian(length)
-                for _ in 0..<7 { writer.appendLittleEndian(UInt32(0x0101_0101)) }
-            }
-            let scan = SegmentScan(writer.bytes[...], header: header, fileBytes: 8 << 20)
-            #expect(scan.laterFrame(after: JournalFormat.segmentHeaderBytes, durableBeyond: 0) == nil)
-        }
-    }
-
     @Test("with a witness some frames old, only the frames after it are exposed")
     func oldWitness() throws {
         var (store, contents, _) = try Self.journal()
