@@ -39,7 +39,8 @@ public struct SlotMap<Element> {
     }
 
     @usableFromInline var places: [Place?] = []
-    /// Beside the elements and not among them, so that a look at one copies nothing of the other.
+    /// Beside the elements and not among them, so that a look at one copies nothing of the other. Odd while the place
+    /// is free: no handle reaches what ``leave(_:)`` left there.
     @usableFromInline var generations: [UInt32] = []
     @usableFromInline var free: [Int32] = []
 
@@ -63,6 +64,7 @@ public struct SlotMap<Element> {
     @inlinable
     public mutating func insert(_ element: consuming Element) -> Handle {
         if let index = free.popLast() {
+            generations[Int(index)] &+= 1
             var span = places.mutableSpan
             span[Int(index)] = Place(element)
             return Handle(index: index, generation: generations[Int(index)])
@@ -135,6 +137,33 @@ public struct SlotMap<Element> {
         release(handle)
     }
 
+    /// Removes an element, and leaves what is in its place there until another one takes the place: for large elements
+    /// that come and go, which nothing has to be moved for then.
+    ///
+    /// - Parameter handle: of the element; one that was removed changes nothing.
+    @inlinable
+    public mutating func leave(_ handle: Handle) {
+        if isValid(handle) { release(handle) }
+    }
+
+    /// Adds an element where another one was left: `renew` makes it of that one. Nil, and no call, where none was left
+    /// in the place that is next; then it is for ``insert(_:)``.
+    ///
+    /// - Parameter renew: is to leave nothing of what was there before.
+    @inlinable
+    public mutating func reuse(_ renew: (inout Element) -> Void) -> Handle? {
+        guard let index = free.last else { return nil }
+        var span = places.mutableSpan
+        guard span[Int(index)]?.apply(renew) != nil else { return nil }
+        free.removeLast()
+        generations[Int(index)] &+= 1
+        return Handle(index: index, generation: generations[Int(index)])
+    }
+
+    /// How many places have no element.
+    @inlinable
+    public var freeCount: Int { free.count }
+
     @inlinable
     mutating func release(_ handle: Handle) {
         generations[Int(handle.index)] &+= 1
@@ -145,7 +174,7 @@ public struct SlotMap<Element> {
     @inlinable
     public func forEach(_ body: (Handle, Element) throws -> Void) rethrows {
         for index in places.indices {
-            if let place = places[index] {
+            if generations[index] & 1 == 0, let place = places[index] {
                 try body(Handle(index: Int32(index), generation: generations[index]), place.element)
             }
         }
@@ -156,7 +185,7 @@ public struct SlotMap<Element> {
         var all: [Handle] = []
         all.reserveCapacity(count)
         for index in places.indices {
-            if case .some = places[index] {
+            if generations[index] & 1 == 0, case .some = places[index] {
                 all.append(Handle(index: Int32(index), generation: generations[index]))
             }
         }

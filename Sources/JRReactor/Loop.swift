@@ -10,7 +10,10 @@ public final class Loop {
     /// The reactor whose thread runs this loop: the way in for other threads.
     public let reactor: Reactor
     /// The time at the start of this turn. What takes long and needs a newer one calls ``refreshNow()``.
-    @exclusivity(unchecked) public private(set) var now: Now
+    public var now: Now { latestNow }
+    // SAFETY: nobody is called while it is looked at or set. It is private because another module that looks at it in
+    // place has the access checked all the same.
+    @exclusivity(unchecked) private var latestNow: Now
 
     let poller: Poller
     private let wakeCounter: Int32
@@ -70,7 +73,7 @@ public final class Loop {
         self.reactor = reactor
         self.poller = poller
         self.wakeCounter = wakeCounter
-        now = reactor.now
+        latestNow = reactor.now
         readBuffer = .allocate(byteCount: Self.readBufferBytes, alignment: 16)
     }
 
@@ -83,8 +86,8 @@ public final class Loop {
     /// Reads the clock, for what takes long and needs a newer time than the turn's.
     @discardableResult
     public func refreshNow() -> Now {
-        now = reactor.now
-        return now
+        latestNow = reactor.now
+        return latestNow
     }
 
     /// Calls `body` once, not before `deadline`; timers of one deadline in the order in which they were made.

@@ -57,8 +57,9 @@ public struct FrameDecoder: Sendable {
     /// Where the next whole frame's body is.
     private mutating func nextPlace() throws(Failure) -> Range<Int>? {
         guard pendingBytes >= 4 else { return nil }
-        var length = 0
-        for index in 0..<4 { length = length << 8 | Int(buffer[position + index]) }
+        // SAFETY: any bytes are an integer, and the span checks that they are there.
+        let head = buffer.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt32.self)
+        let length = Int(UInt32(bigEndian: head))
         if length == 0 { throw .empty }
         if length > limit { throw .tooLong(length: length, limit: limit) }
         guard pendingBytes >= 4 + length else { return nil }

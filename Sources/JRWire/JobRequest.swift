@@ -270,6 +270,7 @@ public struct JobOutcome: Sendable, Hashable {
     public var isFinal: Bool
 
     /// An outcome as a node reports it.
+    @inlinable
     public init(
         id: JobID, run: Int, ending: Ending, arguments: [UInt8], error: String?, attempt: Int, node: String,
         client: JobID, isFinal: Bool

@@ -3,18 +3,16 @@ public import JRBase
 /// The positions of a job in MessagePack: `[id, name, arguments, created, feedback, client, options]`, where options is
 /// nil or a map of those that are set. `docs/protocol.md` is the text of this file.
 extension ByteWriter {
-    /// A whole frame, its length with the first of it: room is looked for as seldom as can be.
+    /// A whole frame, its length with the first of it: room is looked for once.
     mutating func write(_ type: Int, _ request: JobRequest) {
         let start = count
-        gather(Self.frameBytes + OutputSpan.idBytes + OutputSpan.headBytes) { out in
+        let isPlain = request.options.isPlain
+        let fixed = Self.frameBytes + 2 * OutputSpan.idBytes + 2 * OutputSpan.headBytes + 2 * OutputSpan.numberBytes + 1
+        gather(fixed + request.name.utf8.count + request.arguments.count) { out in
             out.startFrame(type, fields: Unpacker.requestFields)
             out.put(request.id)
-            out.putHead(ofText: request.name.utf8.count)
-        }
-        append(request.name)
-        pack(bytes: request.arguments)
-        let isPlain = request.options.isPlain
-        gather(2 * OutputSpan.numberBytes + OutputSpan.idBytes + 1) { out in
+            out.put(text: request.name)
+            out.put(bytes: request.arguments)
             out.put(request.created.milliseconds)
             out.put(unsigned: UInt64(request.feedback.rawValue))
             out.put(request.client)
@@ -26,23 +24,17 @@ extension ByteWriter {
 
     mutating func write(_ outcome: JobOutcome) {
         let start = count
-        gather(Self.frameBytes + OutputSpan.idBytes + 2 * OutputSpan.numberBytes + OutputSpan.headBytes) { out in
+        let fixed = Self.frameBytes + 2 * OutputSpan.idBytes + 3 * OutputSpan.headBytes + 3 * OutputSpan.numberBytes + 1
+        let texts = outcome.node.utf8.count + (outcome.error?.utf8.count ?? 0)
+        gather(fixed + outcome.arguments.count + texts) { out in
             out.startFrame(MessageType.ended, fields: Unpacker.outcomeFields)
             out.put(outcome.id)
             out.put(unsigned: UInt64(outcome.run))
             out.put(unsigned: UInt64(outcome.ending.rawValue))
-            out.putHead(ofBytes: outcome.arguments.count)
-        }
-        append(outcome.arguments)
-        if let error = outcome.error { pack(error) }
-        let isWell = outcome.error == nil
-        gather(1 + OutputSpan.numberBytes + OutputSpan.headBytes) { out in
-            if isWell { out.append(0xC0) }
+            out.put(bytes: outcome.arguments)
+            if let error = outcome.error { out.put(text: error) } else { out.append(0xC0) }
             out.put(unsigned: UInt64(outcome.attempt))
-            out.putHead(ofText: outcome.node.utf8.count)
-        }
-        append(outcome.node)
-        gather(OutputSpan.idBytes + 1) { out in
+            out.put(text: outcome.node)
             out.put(outcome.client)
             out.append(outcome.isFinal ? 0xC3 : 0xC2)
         }

@@ -62,6 +62,28 @@ extension OutputSpan<UInt8> {
         putHead(count, short: nil, one: 0xC4, two: 0xC5, four: 0xC6)
     }
 
+    mutating func put(text: String) {
+        let count = text.utf8.count
+        putHead(ofText: count)
+        // In one piece where they lie so, which all native strings do.
+        if text.utf8.withContiguousStorageIfAvailable({ copy($0) }) == nil { for byte in text.utf8 { append(byte) } }
+    }
+
+    mutating func put(bytes: [UInt8]) {
+        putHead(ofBytes: bytes.count)
+        bytes.withUnsafeBufferPointer { copy($0) }
+    }
+
+    // SAFETY: the bytes are copied while they are lent, and never past the end of the room.
+    private mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>) {
+        withUnsafeMutableBufferPointer { room, used in
+            precondition(bytes.count <= room.count - used, "more is written than there is room for")
+            let free = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(room)[used...])
+            free.copyMemory(from: UnsafeRawBufferPointer(bytes))
+            used += bytes.count
+        }
+    }
+
     mutating func putHead(_ count: Int, short: (mark: UInt8, most: Int)?, one: UInt8?, two: UInt8, four: UInt8) {
         if let short, count <= short.most {
             append(short.mark | UInt8(count))

@@ -14,6 +14,8 @@ struct TestCluster: Sendable {
     struct Order: Sendable {
         var node: Int
         var run: RunOrder
+        /// The job as it is at the start of the attempt.
+        var record: JobRecord
         /// Its place in ``attempts``.
         var attempt: Int
     }
@@ -102,14 +104,16 @@ struct TestCluster: Sendable {
     mutating func nextOrder() -> Order? {
         for step in nodes.indices {
             let index = (turn + step) % nodes.count
-            guard let run = nodes[index].engine.nextRun(at: now) else { continue }
+            guard let run = nodes[index].engine.nextRun(at: now),
+                let (record, _) = nodes[index].engine.job(of: run.attempt)
+            else { continue }
             turn = (index + 1) % nodes.count
             attempts.append(
                 TestAttempt(
-                    job: run.record.id, name: run.record.request.name, node: nodes[index].name,
-                    number: run.record.attempt, time: now.wall))
+                    job: run.id, name: run.name, node: nodes[index].name,
+                    number: run.number, time: now.wall))
             summary.attempts += 1
-            return Order(node: index, run: run, attempt: attempts.count - 1)
+            return Order(node: index, run: run, record: record, attempt: attempts.count - 1)
         }
         return nil
     }

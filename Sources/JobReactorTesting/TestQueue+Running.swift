@@ -141,7 +141,7 @@ extension TestQueue {
                 await run(order, on: executor)
                 throw JobReactorError(
                     .configuration, what: "the test queue gave up after \(limit) attempts",
-                    why: "there is still something due: does job '\(order.run.record.request.name)' enqueue itself?",
+                    why: "there is still something due: does job '\(order.run.name)' enqueue itself?",
                     mend: "Pass a higher limit if that many are meant")
             }
             await run(order, on: executor)
@@ -186,13 +186,13 @@ extension TestQueue {
     /// Makes an attempt; an `async` one is begun, and ``quiet()`` waits for it.
     private func run(_ order: TestCluster.Order, on executor: (any TaskExecutor)?) async {
         let (definition, node) = state.withLock { state in
-            (state.definitions[order.run.record.request.name], state.cluster.nodes[order.node].name)
+            (state.definitions[order.run.name], state.cluster.nodes[order.node].name)
         }
         guard let definition else { preconditionFailure("a node ran a job that it does not have") }
-        let isInTurn = definition.isSynchronous && !order.run.record.request.options.isDeferred
+        let isInTurn = definition.isSynchronous && !order.record.request.options.isDeferred
         let cancellation = isInTurn ? nil : AttemptCancellation()
         let runner = AttemptRunner(
-            definition, order.run.record, host: TestHost(node: node, testQueue: self), cancellation: cancellation,
+            definition, order.record, host: TestHost(node: node, testQueue: self), cancellation: cancellation,
             mergesJobItself: mergesJobItself, distributor: "test")
         let body = state.withLock { $0.bodies.begin(order, cancellation) }
         JR.withQueue(self) {

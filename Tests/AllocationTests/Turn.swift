@@ -65,7 +65,8 @@ struct Turn {
         for _ in 0..<2 {
             commit()
             while let order = node.nextRun(at: now) {
-                node.attemptEnded(order.attempt, AttemptRunner(definition, order.record, host: host).run(), at: now)
+                guard let (record, _) = node.job(of: order.attempt) else { continue }
+                node.attemptEnded(order.attempt, AttemptRunner(definition, record, host: host).run(), at: now)
             }
         }
         for case .send(_, let message) in node.takeActions() { toDistributor.write(message) }

@@ -102,6 +102,36 @@ import Testing
         #expect(map.insert(2).index == handle.index)
     }
 
+    @Test("what an element leaves in its place is for the next one there, and for nobody else")
+    func leftBehind() {
+        var map = SlotMap<[Int]>()
+        let nothing = map.reuse { _ in Issue.record("nothing was left") }
+        #expect(nothing == nil)
+        let (first, second) = (map.insert([1]), map.insert([2]))
+        map.leave(first)
+        map.leave(first)
+        #expect(map.count == 1)
+        #expect(map.freeCount == 1)
+        #expect(map[first] == nil)
+        #expect(!map.contains(first))
+        #expect(map.remove(first) == nil)
+        #expect(map.handles == [second])
+        map.forEach { handle, _ in #expect(handle == second) }
+        let third = map.reuse { $0.append(3) }
+        #expect(third?.index == first.index)
+        #expect(third != first)
+        #expect(third.flatMap { map[$0] } == [1, 3])
+        #expect(map[first] == nil)
+        #expect(map.freeCount == 0)
+        // A place that was left may be taken by any element, and one that is empty leaves nothing.
+        map.leave(second)
+        let fourth = map.insert([4])
+        #expect(fourth.index == second.index)
+        #expect(map[fourth] == [4])
+        map.remove(fourth)
+        #expect(map.reuse { _ in Issue.record("an element was left that was taken out") } == nil)
+    }
+
     @Test("handles survive the way through one word")
     func bits() {
         for handle in [

@@ -203,7 +203,7 @@ import Testing
         #expect(bench.runs().isEmpty)
         bench.wait(until: 0)
         let order = try run(&bench)
-        #expect(order.record.attempt == 1)
+        #expect(order.number == 1)
         bench.end(order, .success(arguments: [0x80]))
         bench.commit()
         #expect(bench.actions().outcomes(to: link).map(\.run) == [1, 2])

@@ -64,7 +64,7 @@ import Testing
         var time: Int64 = 0
         for attempt in 1...10 {
             let order = try run(&bench)
-            #expect(order.record.attempt == attempt)
+            #expect(order.number == attempt)
             bench.fail(order, "failure \(attempt)")
             bench.commit()
             guard attempt < 10 else { break }
@@ -102,7 +102,7 @@ import Testing
             try run(&bench), .failure(error: "no", arguments: [0x81, 0xA1, 0x61, 1], feedback: [0x80], isFinal: false))
         bench.wait(until: 5_000)
         let order = try run(&bench)
-        #expect(order.record.request.arguments == [0x81, 0xA1, 0x61, 1])
+        #expect(order.arguments == [0x81, 0xA1, 0x61, 1])
         bench.end(order, .failure(error: "no", arguments: [0x80], feedback: [0x81, 0xA1, 0x62, 1], isFinal: true))
         bench.commit()
         #expect(bench.actions().outcomes(to: link).first?.arguments == [0x81, 0xA1, 0x62, 1])
@@ -120,7 +120,7 @@ import Testing
         bench.wait(until: 19_999)
         #expect(bench.runs().isEmpty)
         bench.wait(until: 20_000)
-        #expect(try run(&bench).record.id == jobID(1))
+        #expect(try run(&bench).id == jobID(1))
         #expect(bench.engine.windows.ownHeld == 1)
         #expect(bench.engine.scheduledCount == 0)
     }
@@ -137,8 +137,8 @@ import Testing
         var bench = bench(request(1, feedback: .both) { $0.period = .seconds(60) })
         for round in 1...3 as ClosedRange<Int64> {
             let order = try run(&bench)
-            #expect(order.record.attempt == 1)
-            #expect(order.record.request.arguments == (round == 1 ? [0x80] : [0x81, UInt8(round) - 1]))
+            #expect(order.number == 1)
+            #expect(order.arguments == (round == 1 ? [0x80] : [0x81, UInt8(round) - 1]))
             bench.wait(until: round * 100_000)
             bench.end(order, .success(arguments: [0x81, UInt8(round)]))
             bench.commit()
@@ -158,10 +158,10 @@ import Testing
         #expect(bench.engine.nextDeadline == moment(60_000).instant)
         bench.wait(until: 60_000)
         let second = try run(&bench)
-        #expect(second.record.attempt == 2)
+        #expect(second.number == 2)
         bench.end(second, .success(arguments: [0x80]))
         bench.wait(until: 120_000)
-        #expect(try run(&bench).record.attempt == 1)
+        #expect(try run(&bench).number == 1)
     }
 
     @Test("a periodic job whose application is away keeps the latest sixteen outcomes")
@@ -270,10 +270,10 @@ import Testing
         for number in 5...6 { bench.job(request(number), from: link) }
         bench.commit()
         let orders = bench.runs()
-        #expect(Set(orders.map { Int($0.record.id.low) }) == [1, 3, 5, 6])
+        #expect(Set(orders.map { Int($0.id.low) }) == [1, 3, 5, 6])
         #expect(orders.map(\.lane).filter { $0 == .pool }.count == 1)
         for order in orders { bench.end(order, .success(arguments: [0x80])) }
-        #expect(Set(bench.runs().map { Int($0.record.id.low) }) == [2, 4])
+        #expect(Set(bench.runs().map { Int($0.id.low) }) == [2, 4])
     }
 
     @Test("B6: a draining node tells it, starts nothing, ends what runs and is drained when that is stored")
@@ -313,7 +313,7 @@ import Testing
         bench.engine.resume()
         let isGrant = { (message: Message) in if case .grant = message { true } else { false } }
         #expect(bench.actions().sent(to: link).contains(where: isGrant))
-        #expect(bench.runs().map { Int($0.record.id.low) } == [2])
+        #expect(bench.runs().map { Int($0.id.low) } == [2])
         bench.job(request(4) { $0.due = moment(60_000).wall }, from: link)
         bench.commit()
         #expect(bench.engine.counts == NodeCounts(running: 1, scheduled: 1, stored: 3))
@@ -344,6 +344,6 @@ import Testing
         bench.wait(until: 9_999)
         #expect(bench.actions().isEmpty && bench.runs().isEmpty && bench.engine.takeBatch(at: bench.now) == nil)
         bench.wait(until: 10_001)
-        #expect(bench.runs().map { Int($0.record.id.low) } == [10_000, 9_999])
+        #expect(bench.runs().map { Int($0.id.low) } == [10_000, 9_999])
     }
 }

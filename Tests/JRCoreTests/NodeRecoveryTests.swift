@@ -21,13 +21,13 @@ import Testing
             found(1, .new), found(2, .error, due: 5_000) { $0.attempt = 1 }, found(3, .queued, due: 7_000),
             found(4, .new, wasRunning: true), found(5, .complete), found(6, .failed), found(7, .cancelled),
         ])
-        #expect(Set(bench.runs().map { Int($0.record.id.low) }) == [1, 4])
+        #expect(Set(bench.runs().map { Int($0.id.low) }) == [1, 4])
         bench.wait(until: 4_999)
         #expect(bench.runs().isEmpty)
         bench.wait(until: 5_000)
-        #expect(bench.runs().map { Int($0.record.id.low) } == [2])
+        #expect(bench.runs().map { Int($0.id.low) } == [2])
         bench.wait(until: 7_000)
-        #expect(bench.runs().map { Int($0.record.id.low) } == [3])
+        #expect(bench.runs().map { Int($0.id.low) } == [3])
         for (number, status) in [(5, JobStatus.complete), (6, .failed), (7, .cancelled)] {
             #expect(bench.record(number)?.status == status)
         }
@@ -47,7 +47,7 @@ import Testing
         #expect(record.attempt == 1 && record.deaths == 1 && record.status == .error)
         #expect(bench.engine.isRecovered)
         let order = try #require(bench.runs().first)
-        #expect(order.record.attempt == 2)
+        #expect(order.number == 2)
         bench.end(order, .failure(error: "no", arguments: [0x80], feedback: [0x80], isFinal: false))
         #expect(bench.record(1)?.deaths == 0)
     }
@@ -125,14 +125,14 @@ import Testing
             }
             bench.job(request(4), from: link)
             bench.wait(until: 100_001)
-            #expect(bench.runs().map { Int($0.record.id.low) } == [6, 3])
+            #expect(bench.runs().map { Int($0.id.low) } == [6, 3])
             bench.commit()
             #expect(bench.actions().stored(to: link) == [4])
             #expect(bench.engine.counts == NodeCounts(running: 2, waiting: 0, scheduled: 2, stored: 4))
             // Another process that may run them does.
             var next = NodeBench(bench.engine.records.map { RecoveredJob(record: $0, wasRunning: false) })
             next.wait(until: 100_002)
-            #expect(Set(next.runs().map { Int($0.record.id.low) }).isSuperset(of: [4, 5]))
+            #expect(Set(next.runs().map { Int($0.id.low) }).isSuperset(of: [4, 5]))
         }
     }
 
@@ -150,7 +150,7 @@ import Testing
         ])
         #expect(bench.engine.nextDeadline == moment(50_000).instant)
         bench.wait(until: 50_000)
-        #expect(bench.runs().map { Int($0.record.id.low) } == [1])
+        #expect(bench.runs().map { Int($0.id.low) } == [1])
         #expect(bench.engine.nextDeadline == moment(60_000).instant)
     }
 
@@ -166,7 +166,7 @@ import Testing
         for (time, number) in [(20_000, 1), (30_000, 2), (40_000, 3), (day, 4)] as [(Int64, Int)] {
             #expect(bench.engine.nextDeadline == moment(time).instant)
             bench.wait(until: time)
-            #expect(bench.runs().map { Int($0.record.id.low) } == [number])
+            #expect(bench.runs().map { Int($0.id.low) } == [number])
         }
     }
 

@@ -18,7 +18,7 @@ import Testing
         #expect(bench.runs().isEmpty)
         bench.engine.committed(batch.number, at: bench.now)
         #expect(bench.actions().stored(to: link) == [1])
-        #expect(bench.runs().map(\.record.id) == [jobID(1)])
+        #expect(bench.runs().map(\.id) == [jobID(1)])
     }
 
     @Test("B32: an outcome is sent only after the commit of the end that it reports")
@@ -196,7 +196,7 @@ import Testing
         bench.engine.storageLost()
         #expect(bench.engine.waiting.isEmpty)
         bench.wait(until: 5_000)
-        #expect(bench.runs().map { Int($0.record.id.low) } == Array(1...9))
+        #expect(bench.runs().map { Int($0.id.low) } == Array(1...9))
     }
 
     @Test("B42: an idle node that refused one job says again what it grants, so that it is not left alone for ever")
@@ -311,7 +311,7 @@ extension NodeStorageTests {
         let batch = try bench.batch()
         #expect(bench.runs().isEmpty)
         bench.engine.committed(batch.number, at: bench.now)
-        #expect(bench.runs().map(\.record.attempt) == [2])
+        #expect(bench.runs().map(\.number) == [2])
     }
 
     @Test("a retry that is due during the commit of its failure runs when that is answered, without another event")
@@ -325,7 +325,7 @@ extension NodeStorageTests {
         bench.engine.timersFired(at: bench.now)
         #expect(bench.runs().isEmpty)
         bench.engine.committed(batch.number, at: bench.now)
-        #expect(bench.runs().map(\.record.attempt) == [2])
+        #expect(bench.runs().map(\.number) == [2])
     }
 
     @Test("outcomes that were not acknowledged go before a later one of the same job")

@@ -87,14 +87,14 @@ struct NodeTakeOverTests {
         // Nothing before what follows from it is stored.
         #expect(bench.runs().isEmpty)
         #expect(Set(bench.commit().map { Int($0.id.low) }) == [4, 8])
-        #expect(Set(bench.runs().map { Int($0.record.id.low) }) == [1, 4, 8])
+        #expect(Set(bench.runs().map { Int($0.id.low) }) == [1, 4, 8])
         #expect(bench.record(4)?.deaths == 1)
         #expect(bench.record(4)?.attempt == 2)
         #expect(bench.record(8)?.attempt == 4)
         bench.wait(until: 5_000)
-        #expect(bench.runs().map { Int($0.record.id.low) } == [2])
+        #expect(bench.runs().map { Int($0.id.low) } == [2])
         bench.wait(until: 7_000)
-        #expect(bench.runs().map { Int($0.record.id.low) } == [3])
+        #expect(bench.runs().map { Int($0.id.low) } == [3])
         for (number, status) in [(5, JobStatus.complete), (6, .failed), (7, .cancelled)] {
             #expect(bench.record(number)?.status == status)
         }

@@ -26,12 +26,15 @@ struct ExpiryLine: Sendable {
 
     mutating func leave(_ number: UInt64) {
         guard number >= first else { return }
+        if number == first {
+            popFirst()
+            return
+        }
         let isThere = places.with(Int(number - first)) { place in
             defer { place.isLeft = true }
             return !place.isLeft
         }
         if isThere == true { left += 1 }
-        dropLeft()
     }
 
     mutating func popDue(at now: Instant) -> Handle? {
@@ -46,6 +49,7 @@ struct ExpiryLine: Sendable {
         return popFirst()
     }
 
+    @discardableResult
     private mutating func popFirst() -> (job: Handle, deadline: Instant)? {
         guard let place = places.popFirst() else { return nil }
         first += 1

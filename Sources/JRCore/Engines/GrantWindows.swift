@@ -93,33 +93,25 @@ struct GrantWindows: Sendable {
 
 /// Ready jobs in lines by lane, oldest first, and how many of each lane run.
 struct ReadyLines: Sendable {
-    private var lines: [Ring<Handle>]
-    private(set) var running: [Int]
-    private let limits: [Int]
+    private var lines = InlineArray<3, Ring<Handle>>(repeating: Ring())
+    private var running: InlineArray<3, Int> = [0, 0, 0]
+    private let limits: InlineArray<3, Int>
     private var turn = 0
 
     init(settings: NodeSettings) {
-        lines = Lane.allCases.map { _ in Ring() }
-        running = Lane.allCases.map { _ in 0 }
-        limits = Lane.allCases.map { lane in
-            switch lane {
-            case .loop: settings.credit
-            case .pool: settings.poolJobs
-            case .program: settings.programJobs
-            }
-        }
+        limits = [settings.credit, settings.poolJobs, settings.programJobs]
     }
 
-    var runningCount: Int { running.reduce(0, +) }
-    var readyCount: Int { lines.reduce(0) { $0 + $1.count } }
+    var runningCount: Int { running[0] + running[1] + running[2] }
+    var readyCount: Int { lines[0].count + lines[1].count + lines[2].count }
 
     mutating func append(_ job: Handle, lane: Lane) { lines[lane.rawValue].append(job) }
 
     /// The oldest of each line of those that `isReady` says are still in it.
     func heads(_ isReady: (Handle) -> Bool) -> [Handle] {
-        lines.compactMap { line in
-            for position in 0..<line.count {
-                if let job = line[position], isReady(job) { return job }
+        lines.indices.compactMap { index in
+            for position in 0..<lines[index].count {
+                if let job = lines[index][position], isReady(job) { return job }
             }
             return nil
         }
@@ -127,13 +119,16 @@ struct ReadyLines: Sendable {
 
     /// The next job of a lane that has room, the lanes in turn.
     mutating func next() -> (job: Handle, lane: Lane)? {
-        for step in Lane.allCases.indices {
-            let index = (turn + step) % lines.count
-            guard running[index] < limits[index], let lane = Lane(rawValue: index),
+        var index = turn
+        for _ in lines.indices {
+            let next = index == 2 ? 0 : index + 1
+            if !lines[index].isEmpty, running[index] < limits[index], let lane = Lane(rawValue: index),
                 let job = lines[index].popFirst()
-            else { continue }
-            turn = (index + 1) % lines.count
-            return (job, lane)
+            {
+                turn = next
+                return (job, lane)
+            }
+            index = next
         }
         return nil
     }

@@ -142,6 +142,7 @@ extension NodeEngine {
         if !job.record.status.isEnded { jobs[handle]?.record.status = .cancelled }
         jobs[handle]?.record.outcomes.removeAll()
         jobs[handle]?.phase = .removing
+        afterCommit.append(.removed(handle))
         markDirty(handle)
     }
 

@@ -8,19 +8,16 @@ extension NodeEngine {
     public mutating func nextRun(at now: Now) -> RunOrder? {
         guard isRecovered, !isDraining || runsReadyWhileDraining else { return nil }
         while let (handle, lane) = ready.next() {
-            guard case .ready? = phase(of: handle),
-                let (record, origin) = jobs.with(
-                    handle, { ($0.begin(serial: nextSerial + 1, lane: lane, at: now), $0.origin) })
-            else { continue }
+            let attempt = AttemptID(job: handle, serial: nextSerial + 1)
+            guard let (order, asked) = jobs.with(handle, { $0.begin(attempt, at: now) }) ?? nil else { continue }
             nextSerial += 1
             ready.started(lane)
             counters.started += 1
-            let attempt = AttemptID(job: handle, serial: nextSerial)
-            if let timeout = record.request.options.timeout ?? settings.timeout {
+            if let timeout = asked ?? settings.timeout {
                 let timer = Timer.timeout(attempt, after: timeout)
                 jobs[handle]?.deadline = timers.insert(timer, at: now.instant + timeout)
             }
-            return RunOrder(attempt: attempt, lane: lane, record: record, origin: origin)
+            return order
         }
         return nil
     }
@@ -49,8 +46,6 @@ extension NodeEngine {
     private mutating func endsPlainly(_ attempt: AttemptID, _ arguments: [UInt8], at now: Now) -> Bool {
         guard arguments.count <= Limits.argumentBytes else { return false }
         let (handle, node, removes) = (attempt.job, settings.name, settings.removeDoneJobs)
-        var spare = spareOutcomes.popLast() ?? []
-        defer { if spare.capacity > 0 { spareOutcomes.append(spare) } }
         let found = jobs.with(handle) { job -> (lane: Lane, charge: Charge)? in
             guard case .running(let serial, let lane) = job.phase, serial == attempt.serial, job.endsPlainly else {
                 return nil
@@ -59,7 +54,6 @@ extension NodeEngine {
             job.charge = .nobody
             job.record.deaths = 0
             job.record.end(.complete, at: now.wall)
-            if job.record.outcomes.capacity == 0 { swap(&job.record.outcomes, &spare) }
             _ = job.record.report(.complete, arguments: arguments, error: nil, node: node, isFinal: true)
             job.record.request.arguments = removes ? [] : arguments
             return (lane, charge)
@@ -70,9 +64,10 @@ extension NodeEngine {
         counters.completed += 1
         afterCommit.append(.outcome(handle, run: 1))
         let expiry = expire(handle, at: now.instant + settings.outcomeLife)
+        let batch = nextBatch
         let isNews = jobs.with(handle) { job in
             job.phase = .ended(expiry: expiry)
-            return job.noteChanged()
+            return job.noteChanged(for: batch)
         }
         if isNews == true { dirty.append(handle) }
         return true
@@ -145,7 +140,7 @@ extension NodeEngine {
     /// No attempt is made before the end of the last one is stored: while storage is full, retries wait.
     mutating func due(_ handle: Handle, timer: Handle) {
         guard let job = jobs[handle], job.phase == .scheduled(timer: timer) else { return }
-        if job.isDirty { return afterCommit.append(.due(handle, timer: timer)) }
+        if job.batch == nextBatch { return afterCommit.append(.due(handle, timer: timer)) }
         if let number = commitUnderWay?.number, number == job.batch {
             commitUnderWay?.after.append(.due(handle, timer: timer))
             return
@@ -232,12 +227,9 @@ extension NodeEngine {
     ) {
         // The last outcome is told to whoever wants any: an application may let go of what it keeps for the job.
         let node = settings.name
-        var spare = spareOutcomes.popLast() ?? []
-        defer { if spare.capacity > 0 { spareOutcomes.append(spare) } }
         let reported: Int?? = jobs.with(handle) { job in
             let feedback = job.record.request.feedback
             guard feedback.contains(wanted) || (isFinal && !feedback.isEmpty) else { return nil }
-            if job.record.outcomes.capacity == 0 { swap(&job.record.outcomes, &spare) }
             let run = job.record.report(ending, arguments: arguments, error: error, node: node, isFinal: isFinal)
             // A periodic job whose application is away keeps the latest few, and not more than fit a record.
             if run > 1 { job.record.dropOldOutcomes(most: Self.mostOutcomes) }
@@ -261,12 +253,13 @@ extension NodeEngine {
     /// - Parameter run: the outcome that was acknowledged just now, of any job; one that is not there changes nothing.
     mutating func settle(_ handle: Handle, heard run: Int? = nil) {
         let kinds = (settings.removeDoneJobs, settings.removeCancelledJobs, settings.removeFailedJobs)
-        let found = jobs.with(handle) { job -> (isNews: Bool, expiry: Expiry?)? in
+        let batch = nextBatch
+        let found = jobs.with(handle) { job -> (isNews: Bool, isToGo: Bool, expiry: Expiry?)? in
             if let run, !job.record.forgetOutcome(of: run) { return nil }
-            let isNews = job.noteChanged()
+            let isNews = job.noteChanged(for: batch)
             var expiry: Expiry?
-            if case .ended(let noted) = job.phase { expiry = noted } else if run != nil { return (isNews, nil) }
-            guard job.record.outcomes.isEmpty else { return (isNews, nil) }
+            if case .ended(let noted) = job.phase { expiry = noted } else if run != nil { return (isNews, false, nil) }
+            guard job.record.outcomes.isEmpty else { return (isNews, false, nil) }
             let forget =
                 switch job.record.status {
                 case .complete: kinds.0
@@ -275,10 +268,11 @@ extension NodeEngine {
                 case .new, .inProgress, .queued, .error: false
                 }
             job.phase = forget ? .removing : .ended(expiry: nil)
-            return (isNews, expiry)
+            return (isNews, forget, expiry)
         }
-        guard let (isNews, expiry) = found ?? nil else { return }
+        guard let (isNews, isToGo, expiry) = found ?? nil else { return }
         if isNews { dirty.append(handle) }
+        if isToGo { afterCommit.append(.removed(handle)) }
         if let expiry { cancel(expiry) }
     }
 
@@ -287,12 +281,11 @@ extension NodeEngine {
             job.phase = .ready
             let wasFree = job.charge == .nobody
             if wasFree { job.charge = .node }
-            return (job.record.request.name, job.record.request.options.isDeferred, wasFree)
+            return (job.lane, wasFree)
         }
-        guard let (name, isDeferred, wasFree) = made else { return }
+        guard let (lane, wasFree) = made else { return }
         if wasFree { windows.charge(nil) }
-        let known = lane(of: name) ?? .loop
-        ready.append(handle, lane: known == .loop && isDeferred ? .pool : known)
+        ready.append(handle, lane: lane)
     }
 
     mutating func schedule(_ handle: Handle, at deadline: Instant) {

@@ -4,7 +4,8 @@ import JRWire
 /// What is stored when, what waits for it, and what a start finds.
 extension NodeEngine {
     mutating func markDirty(_ handle: Handle) {
-        if jobs.with(handle, { $0.noteChanged() }) == true { dirty.append(handle) }
+        let batch = nextBatch
+        if jobs.with(handle, { $0.noteChanged(for: batch) }) == true { dirty.append(handle) }
     }
 
     /// All changes since the last commit as one batch, or nil when there are none or a commit is under way.
@@ -23,20 +24,19 @@ extension NodeEngine {
             return nil
         }
         var changes: [StorageChange] = []
-        if keepsRecords { changes.reserveCapacity(dirty.count) }
-        for handle in dirty {
-            let batch = nextBatch + 1
-            guard let isRemoving = jobs.with(handle, { $0.noteInBatch(batch) }) else { continue }
-            if isRemoving { afterCommit.append(.removed(handle)) }
-            guard keepsRecords, let change = jobs.with(handle, { $0.change(isRemoving: isRemoving) }) else { continue }
-            changes.append(change)
+        if keepsRecords {
+            changes.reserveCapacity(dirty.count)
+            for handle in dirty {
+                if let change = jobs.with(handle, { $0.change }) { changes.append(change) }
+            }
         }
+        let number = nextBatch
         nextBatch += 1
-        commitUnderWay = (nextBatch, dirty, afterCommit)
+        commitUnderWay = (number, dirty, afterCommit)
         dirty = spareDirty
         spareDirty = []
         afterCommit = takeSpare()
-        return StorageBatch(number: nextBatch, changes: changes)
+        return StorageBatch(number: number, changes: changes)
     }
 
     public mutating func committed(_ number: Int, at now: Now) {
@@ -72,7 +72,7 @@ extension NodeEngine {
         afterCommit = []
         for action in batch.after {
             guard case .received(let handle, let link) = action, jobs[handle]?.phase == .storing else {
-                if case .removed = action {} else { afterCommit.append(action) }
+                afterCommit.append(action)
                 continue
             }
             refuseUnstored(handle, for: link)
@@ -123,9 +123,10 @@ extension NodeEngine {
 
     /// Each is moved out, and leaves something that is nothing to remove.
     private mutating func perform(_ actions: inout [AfterCommit], at now: Now) {
-        for index in actions.indices {
+        var span = actions.mutableSpan
+        for index in span.indices {
             var action = AfterCommit.recovered
-            swap(&action, &actions[index])
+            swap(&action, &span[index])
             perform(action, at: now)
         }
     }
@@ -133,12 +134,13 @@ extension NodeEngine {
     private mutating func perform(_ action: consuming AfterCommit, at now: Now) {
         switch consume action {
         case .received(let handle, let link):
-            let found = jobs.with(handle) { ($0.record.id, $0.phase == .storing, $0.startsPlainly) }
-            guard let (id, isStoring, isPlain) = found else { return }
+            let found = jobs.with(handle) { ($0.record.request.id, $0.isReadyAtOnce() ? $0.lane : nil) }
+            guard let (id, lane) = found else { return }
             counters.stored += 1
             noteStored(id, for: link)
+            if let lane { return ready.append(handle, lane: lane) }
             // It may have been cancelled meanwhile.
-            if isStoring { if isPlain { makeReady(handle) } else { start(handle, at: now) } }
+            if case .storing? = phase(of: handle) { start(handle, at: now) }
         case .storedBefore(let id, let link):
             if handles[id] != nil || finished[id] != nil || waiting.contains(id) {
                 noteStored(id, for: link)
@@ -161,17 +163,16 @@ extension NodeEngine {
             }
         case .due(let handle, let timer): due(handle, timer: timer)
         case .removed(let handle):
-            var outcomes: [JobOutcome] = []
+            let keepsOutcomes = jobs.freeCount < Self.mostSpare
             let removed = jobs.with(handle) { job -> (JobID, JobStatus, created: WallTime)? in
                 guard case .removing = job.phase else { return nil }
-                swap(&outcomes, &job.record.outcomes)
-                return (job.record.id, job.record.status, job.record.request.created)
+                job.empty(keepingOutcomes: keepsOutcomes)
+                return (job.record.request.id, job.record.status, job.record.request.created)
             }
             guard let (id, status, created) = removed ?? nil else { return }
-            jobs.discard(handle)
+            jobs.leave(handle)
             handles[id] = nil
             finished.insert(id, status, created: created)
-            keepSpare(outcomes)
         case .reply(let number, let result, let link):
             guard windows.isOpen(link) else { return }
             switch result {
@@ -183,12 +184,6 @@ extension NodeEngine {
         case .tookOver(let handle):
             // It may have been cancelled meanwhile.
             if case .storing? = phase(of: handle) { start(handle, at: now) }
-        }
-    }
-
-    private mutating func keepSpare(_ outcomes: [JobOutcome]) {
-        if outcomes.capacity > 0, outcomes.isEmpty, spareOutcomes.count < Self.mostSpare {
-            spareOutcomes.append(outcomes)
         }
     }
 
@@ -260,7 +255,9 @@ extension NodeEngine {
         handles.reserveCapacity(records.count)
         timers.reserve(records.count)
         for found in records {
-            let handle = jobs.insert(Job(record: found.record, phase: .storing, charge: .nobody, origin: nil))
+            let lane = lane(of: found.record.request)
+            let handle = jobs.insert(
+                Job(record: found.record, phase: .storing, charge: .nobody, origin: nil, lane: lane))
             handles[found.record.id] = handle
             recovery.jobs += 1
             if found.record.status.isEnded {

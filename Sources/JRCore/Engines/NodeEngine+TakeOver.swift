@@ -43,7 +43,9 @@ extension NodeEngine {
     /// what follows from that is stored before an attempt is made.
     public mutating func tookOver(_ found: [RecoveredJob], at now: Now) {
         for found in found where handles[found.record.id] == nil && !waiting.contains(found.record.id) {
-            let handle = jobs.insert(Job(record: found.record, phase: .storing, charge: .nobody, origin: nil))
+            let lane = lane(of: found.record.request)
+            let handle = jobs.insert(
+                Job(record: found.record, phase: .storing, charge: .nobody, origin: nil, lane: lane))
             handles[found.record.id] = handle
             counters.takenOver += 1
             if found.record.status.isEnded {

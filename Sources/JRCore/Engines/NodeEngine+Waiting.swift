@@ -15,7 +15,7 @@ extension NodeEngine {
     /// Packs a job that is counted as scheduled. False where there is more to it, or it has changed since it was
     /// stored: then it stays where it is.
     mutating func pack(_ handle: Handle, until deadline: Instant) -> Bool {
-        guard let job = jobs[handle], !job.isDirty, job.charge == .nobody,
+        guard let job = jobs[handle], job.batch != nextBatch, job.charge == .nobody,
             waiting.insert(job.record, origin: job.origin, at: deadline)
         else { return false }
         handles[job.record.id] = nil
@@ -44,7 +44,8 @@ extension NodeEngine {
     }
 
     private mutating func insert(_ waited: WaitingJobs.Waiting) -> Handle {
-        let job = Job(record: waited.record, phase: .storing, charge: .nobody, origin: waited.origin)
+        let lane = lane(of: waited.record.request)
+        let job = Job(record: waited.record, phase: .storing, charge: .nobody, origin: waited.origin, lane: lane)
         let handle = jobs.insert(job)
         handles[waited.record.id] = handle
         return handle

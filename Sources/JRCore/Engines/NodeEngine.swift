@@ -33,62 +33,6 @@ public struct NodeEngine: Sendable {
         case link(LinkID)
     }
 
-    struct Job: Sendable {
-        var record: JobRecord
-        var phase: Phase
-        var charge: Charge
-        /// The distributor that sent it: the first to be told how it ended.
-        var origin: LinkID?
-        /// It has changed since the last batch that it was in.
-        var isDirty = false
-        var batch = 0
-        /// Of an attempt that may not last for ever: when it is told to stop, and then when it is given up.
-        var deadline: Handle?
-        /// Its attempt was told to stop because it took so long.
-        var timedOutAfter: Interval?
-
-        /// False if that was noted already.
-        mutating func noteChanged() -> Bool {
-            defer { isDirty = true }
-            return !isDirty
-        }
-
-        /// Gives whether the batch is to remove it.
-        mutating func noteInBatch(_ number: Int) -> Bool {
-            isDirty = false
-            batch = number
-            if case .removing = phase { return true }
-            return false
-        }
-
-        /// Gives its deadline, when it was told to stop because it took so long, and whether it is to be cancelled.
-        mutating func noteAttemptEnded() -> (deadline: Handle?, timedOutAfter: Interval?, isCancelRequested: Bool) {
-            record.deaths = 0
-            return (deadline.take(), timedOutAfter.take(), record.isCancelRequested)
-        }
-
-        /// It is new, and for now.
-        var startsPlainly: Bool { record.due == nil && charge != .nobody }
-
-        /// A success is its end, and somebody wants to hear of that.
-        var endsPlainly: Bool {
-            deadline == nil && timedOutAfter == nil && !record.isCancelRequested && !record.isDestroyRequested
-                && record.request.options.isPlain && !record.request.feedback.isEmpty && record.runs == 0
-                && record.outcomes.isEmpty
-        }
-
-        func change(isRemoving: Bool) -> StorageChange { isRemoving ? .remove(record.id) : .put(record) }
-
-        /// Gives what the attempt works with.
-        mutating func begin(serial: UInt64, lane: Lane, at now: Now) -> JobRecord {
-            phase = .running(serial: serial, lane: lane)
-            record.status = .inProgress
-            record.attempt += 1
-            record.startedAt = now.wall
-            return record
-        }
-    }
-
     enum Timer: Sendable {
         case due(Handle)
         case expiry(Handle)
@@ -144,11 +88,10 @@ public struct NodeEngine: Sendable {
     var dirty: [Handle] = []
     var afterCommit: [AfterCommit] = []
     var commitUnderWay: (number: Int, changed: [Handle], after: [AfterCommit])?
-    /// Emptied arrays of batches and of jobs that are gone, kept for their memory.
+    /// Emptied arrays of batches, kept for their memory.
     var spareDirty: [Handle] = []
     var spareAfterCommit: [AfterCommit] = []
-    var spareOutcomes: [[JobOutcome]] = []
-    var nextBatch = 0
+    var nextBatch = 1
     /// Set after storage took no batch: when to try again.
     var storageRetry: Instant?
     /// Why it did not.
@@ -215,6 +158,18 @@ public struct NodeEngine: Sendable {
 
     /// The name of the job that an attempt under way is of.
     public func jobName(of attempt: AttemptID) -> String? { jobs[attempt.job]?.record.request.name }
+
+    /// The job that an attempt under way is of, and the distributor that sent it; no distributor where it was found in
+    /// storage, and nil for an attempt that is over.
+    ///
+    /// - Parameter attempt: of a job of this node.
+    public mutating func job(of attempt: AttemptID) -> (record: JobRecord, origin: LinkID?)? {
+        let found = jobs.with(attempt.job) { job -> (JobRecord, LinkID?)? in
+            guard case .running(attempt.serial, _) = job.phase else { return nil }
+            return (job.record, job.origin)
+        }
+        return found ?? nil
+    }
 
     /// The job that an attempt under way is of.
     public func jobID(of attempt: AttemptID) -> JobID? { jobs[attempt.job]?.record.id }
@@ -353,14 +308,26 @@ public struct NodeEngine: Sendable {
             return
         }
         let id = request.id
-        let handle = jobs.insert(
-            Job(
-                record: JobRecord(request: consume request), phase: .storing,
-                charge: isScheduled ? .nobody : .link(link), origin: link))
+        let handle = keep(request, charge: isScheduled ? .nobody : .link(link), origin: link)
         handles.insert(handle, for: id)
         if isScheduled { countScheduled(handle, 1) } else { windows.charge(link) }
-        markDirty(handle)
+        dirty.append(handle)
         afterCommit.append(.received(handle, from: link))
+    }
+
+    /// A new job, which is about to be stored, in the place of one that has gone if there is such a place.
+    private mutating func keep(_ request: consuming JobRequest, charge: Charge, origin: LinkID) -> Handle {
+        let lane = lane(of: request)
+        var request = request
+        let batch = nextBatch
+        let handle = jobs.reuse { job in
+            job.renew(&request, charge: charge, origin: origin, lane: lane, batch: batch)
+        }
+        if let handle { return handle }
+        return jobs.insert(
+            Job(
+                record: JobRecord(request: request), phase: .storing, charge: charge, origin: origin, lane: lane,
+                batch: batch))
     }
 
     /// A node that is full, or not yet ready, says so to be left alone until its next grant.
@@ -377,6 +344,12 @@ public struct NodeEngine: Sendable {
         guard let lane = lanes[name] else { return nil }
         latest = (name, lane)
         return lane
+    }
+
+    /// Where a job runs; one that the node no longer knows fails on the loop.
+    mutating func lane(of request: JobRequest) -> Lane {
+        let known = lane(of: request.name) ?? .loop
+        return known == .loop && request.options.isDeferred ? .pool : known
     }
 
     private mutating func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {

@@ -58,14 +58,21 @@ public struct AttemptID: Sendable, Hashable {
     let serial: UInt64
 }
 
-/// One attempt to make now.
+/// One attempt to make now, with what nearly all attempts need of their job; for the others there is
+/// ``NodeEngine/job(of:)``.
 public struct RunOrder: Sendable {
     public var attempt: AttemptID
     public var lane: Lane
-    /// The job as it is at the start of the attempt; `attempt` counts this one.
-    public var record: JobRecord
-    /// The distributor that sent the job; nil when it was found in storage.
-    public var origin: LinkID?
+    /// Of the job.
+    public var id: JobID
+    /// What the job is called.
+    public var name: String
+    /// What the attempt is to work with.
+    public var arguments: [UInt8]
+    /// Which attempt of the job it is, from 1.
+    public var number: Int
+    /// Whether the job runs again after a success.
+    public var isPeriodic: Bool
 }
 
 /// Why an attempt is to stop.

@@ -72,6 +72,25 @@ public struct JobRecord: Sendable, Hashable {
 }
 
 extension JobRecord {
+    /// Becomes in its place what ``init(request:status:)`` makes; the memory that outcomes had stays for those to come.
+    ///
+    /// - Parameter request: gets what was in the place of it.
+    mutating func renew(_ request: inout JobRequest) {
+        due = request.options.due
+        swap(&self.request, &request)
+        status = .new
+        attempt = 0
+        deaths = 0
+        runs = 0
+        startedAt = nil
+        failedAt = nil
+        endedAt = nil
+        lastError = nil
+        isCancelRequested = false
+        isDestroyRequested = false
+        if !outcomes.isEmpty { outcomes.removeAll(keepingCapacity: true) }
+    }
+
     /// Nothing more will become of it.
     mutating func end(_ status: JobStatus, at time: WallTime) {
         self.status = status

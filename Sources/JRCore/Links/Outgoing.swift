@@ -13,9 +13,7 @@ public struct Outgoing: ~Copyable {
 
     private var actions: [LinkAction]
     private var place = 0
-    /// Taken out of the array, and not yet by anybody else.
-    private var held: LinkAction?
-    /// Somebody was told of it. Whoever has not come for it by the next step does not want it.
+    /// Somebody was told of the message that is next. Whoever has not come for it by the next step does not want it.
     private var isOffered = false
 
     /// Takes these actions.
@@ -27,16 +25,15 @@ public struct Outgoing: ~Copyable {
 
     /// The next step; a message that nobody has taken is dropped.
     public mutating func next() -> Step? {
-        if isOffered { held = nil }
+        if isOffered { place += 1 }
         isOffered = false
-        guard let action = held.take() ?? taken() else { return nil }
-        switch consume action {
-        case .send(let link, let message):
-            held = .send(link, message)
+        guard place < actions.count else { return nil }
+        if let link = receiver {
             isOffered = true
             return .send(link)
-        case .refuse(let link, let code, let text): return .refuse(link, code: code, text: text)
         }
+        guard case .refuse(let link, let code, let text) = taken() else { return nil }
+        return .refuse(link, code: code, text: text)
     }
 
     /// The next message, if it is for this link.
@@ -44,17 +41,35 @@ public struct Outgoing: ~Copyable {
     /// - Parameter link: that of the last step.
     public mutating func message(for link: LinkID) -> Message? {
         isOffered = false
-        guard let action = held.take() ?? taken() else { return nil }
-        if case .send(link, let message) = action { return message }
-        held = action
-        return nil
+        guard receiver == link, case .send(_, let message) = taken() else { return nil }
+        return message
     }
 
-    private mutating func taken() -> LinkAction? {
-        guard place < actions.count else { return nil }
+    /// Gives `body` the next messages, as long as they are for this link; an optional message would cost copies.
+    ///
+    /// - Parameters:
+    ///   - link: that of the last step.
+    ///   - body: gets them in order.
+    public mutating func takeEach(for link: LinkID, _ body: (consuming Message) -> Void) {
+        isOffered = false
+        while receiver == link {
+            if case .send(_, let message) = taken() { body(message) }
+        }
+    }
+
+    /// To whom the next action sends a message; nil where there is none, or it is another one.
+    private var receiver: LinkID? {
+        let span = actions.span
+        guard place < span.count, case .send(let link, _) = span[place] else { return nil }
+        return link
+    }
+
+    private mutating func taken() -> LinkAction {
+        defer { place += 1 }
+        let place = place
         var action = LinkAction.send(LinkID(0), .heartbeat)
-        swap(&action, &actions[place])
-        place += 1
+        var span = actions.mutableSpan
+        swap(&action, &span[place])
         return action
     }
 

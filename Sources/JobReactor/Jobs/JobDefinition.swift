@@ -76,6 +76,7 @@ public struct JobDefinition: Sendable {
     private final class Box: Sendable {
         let name: String
         let work: Work
+        let soleBody: JobBody?
         let callbacks: [Chained]
         let errbacks: [Chained]
         let looksAtContext: Bool
@@ -89,6 +90,7 @@ public struct JobDefinition: Sendable {
             self.errbacks = errbacks
             let steps = (callbacks + errbacks).map(\.step)
             stepsAreSynchronous = steps.allSatisfy(\.isSynchronous)
+            if case .step(.synchronous(let body)) = work, callbacks.isEmpty { soleBody = body } else { soleBody = nil }
             if case .step(let own) = work {
                 looksAtContext = own.looksAtContext || steps.contains(where: \.looksAtContext)
                 isSynchronous = own.isSynchronous && stepsAreSynchronous
@@ -124,10 +126,7 @@ public struct JobDefinition: Sendable {
     }
 
     /// All that an attempt does which succeeds, where that is one body which knows nothing of its job.
-    var soleBody: JobBody? {
-        guard case .step(.synchronous(let body)) = box.work, box.callbacks.isEmpty else { return nil }
-        return body
-    }
+    var soleBody: JobBody? { box.soleBody }
 
     /// Whether a body of it asks for the context.
     var looksAtContext: Bool { box.looksAtContext }

@@ -63,7 +63,7 @@ final class PeerLink: ConnectionHandler {
     func send(_ messages: inout Outgoing, on loop: Loop) {
         guard closing == nil, !isClosed else { return }
         connection.write { writer in
-            while let message = messages.message(for: id) { writer.write(message) }
+            messages.takeEach(for: id) { writer.write($0) }
         }
         heartbeat.sent(at: loop.now.instant)
     }

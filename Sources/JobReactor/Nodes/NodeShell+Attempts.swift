@@ -49,9 +49,9 @@ extension NodeShell {
     }
 
     private func run(_ order: RunOrder) {
-        guard let definition = definition(of: order.record.request.name) else { return cannotRun(order) }
-        storage.markRunning(order.record.id)
-        if configuration.logsJobs { log(.debug, job: order.record.id, beginning(of: order)) }
+        guard let definition = definition(of: order.name) else { return cannotRun(order) }
+        storage.markRunning(order.id)
+        if configuration.logsJobs { log(.debug, job: order.id, beginning(of: order)) }
         let isOnLoop = order.lane == .loop && definition.isSynchronous
         if isOnLoop, !configuration.mergesJobItself, let body = definition.soleBody {
             return runInTurn(order) { runAlone(body, definition, order) }
@@ -62,15 +62,17 @@ extension NodeShell {
 
     private func runner(_ definition: JobDefinition, _ order: RunOrder, isOnLoop: Bool) -> AttemptRunner {
         let needsName = configuration.mergesJobItself || definition.looksAtContext
+        guard let (record, origin) = engine.job(of: order.attempt) else {
+            preconditionFailure("an attempt of '\(order.name)' is over before it has run")
+        }
         return AttemptRunner(
-            definition, order.record, host: host, cancellation: isOnLoop ? nil : AttemptCancellation(),
-            mergesJobItself: configuration.mergesJobItself, distributor: needsName ? distributorName(order.origin) : nil
-        )
+            definition, record, host: host, cancellation: isOnLoop ? nil : AttemptCancellation(),
+            mergesJobItself: configuration.mergesJobItself, distributor: needsName ? distributorName(origin) : nil)
     }
 
     /// What most jobs are: a runner, with its copy of all that is known of the job, is made only where it fails.
     private func runAlone(_ body: JobBody, _ definition: JobDefinition, _ order: RunOrder) -> AttemptResult {
-        var args = JobArguments(encoded: order.record.request.arguments)
+        var args = JobArguments(encoded: order.arguments)
         do {
             try body(&args)
             return .success(arguments: args.encoded)
@@ -80,9 +82,8 @@ extension NodeShell {
     }
 
     private func cannotRun(_ order: RunOrder) {
-        let request = order.record.request
-        let error = "node '\(configuration.settings.name)' no longer knows the job '\(request.name)'"
-        let bytes = request.arguments
+        let error = "node '\(configuration.settings.name)' no longer knows the job '\(order.name)'"
+        let bytes = order.arguments
         ended(order, .failure(error: error, arguments: bytes, feedback: bytes, isFinal: false))
     }
 
@@ -105,10 +106,12 @@ extension NodeShell {
 
     private func runInTurn(_ order: RunOrder, _ attempt: () -> AttemptResult) {
         guard let limit = configuration.slowTurn else { return ended(order, attempt()) }
-        let start = SystemClock.instant()
+        // Of a turn's attempts each begins where the one before it ended, so that the clock is read once for each.
+        let start = latestEnd ?? SystemClock.instant()
         let result = attempt()
-        let time = SystemClock.instant() - start
-        if time > limit { tellSlow("job '\(order.record.request.name)'", order.record.id, time) }
+        let end = SystemClock.instant()
+        latestEnd = end
+        if end - start > limit { tellSlow("job '\(order.name)'", order.id, end - start) }
         ended(order, result)
     }
 
@@ -129,7 +132,7 @@ extension NodeShell {
     // MARK: Programs
 
     private func runProgram(_ path: String, _ runner: AttemptRunner, _ order: RunOrder) {
-        let record = order.record
+        let record = runner.record
         let program = ProgramRunner(
             path: path, workingDirectory: configuration.workingDirectory, timeout: configuration.programTimeout,
             log: { [weak self] line in self?.log(.info, job: record.id, "\(record.request.name): \(line)") })
@@ -170,26 +173,25 @@ extension NodeShell {
     }
 
     func ended(_ order: RunOrder, _ result: AttemptResult) {
-        let id = order.record.id
+        let id = order.id
         if !running.isEmpty { running[order.attempt] = nil }
         guard !isClosed else { return }
         // The wait for what comes next counts from now, and the turn may have begun long ago.
-        if result.isFollowed(order.record) { loop.refreshNow() }
+        if result.isFollowed(order) { loop.refreshNow() }
         if case .failure(let error, _, _, _) = result {
             log(
                 .warning, job: id,
-                "'\(order.record.request.name)' attempt \(order.record.attempt) has failed: \(error)")
+                "'\(order.name)' attempt \(order.number) has failed: \(error)")
         } else if configuration.logsJobs {
-            log(.debug, job: id, "'\(order.record.request.name)' attempt \(order.record.attempt) has ended well")
+            log(.debug, job: id, "'\(order.name)' attempt \(order.number) has ended well")
         }
         if !engine.attemptEnded(order.attempt, result, at: loop.now) { storage.unmarkRunning(id) }
         planTurn()
     }
 
     private func beginning(of order: RunOrder) -> String {
-        let request = order.record.request
-        let arguments = configuration.logsArguments ? " with \(JobArguments(encoded: request.arguments).json.text)" : ""
-        return "'\(request.name)' attempt \(order.record.attempt) begins\(arguments)"
+        let arguments = configuration.logsArguments ? " with \(JobArguments(encoded: order.arguments).json.text)" : ""
+        return "'\(order.name)' attempt \(order.number) begins\(arguments)"
     }
 
     // MARK: Slow turns
@@ -219,8 +221,8 @@ extension NodeShell {
 
 extension AttemptResult {
     /// Whether another attempt or run may follow after a wait.
-    fileprivate func isFollowed(_ record: JobRecord) -> Bool {
+    fileprivate func isFollowed(_ order: RunOrder) -> Bool {
         if case .failure = self { return true }
-        return record.request.options.period != nil
+        return order.isPeriodic
     }
 }

@@ -26,7 +26,8 @@ final class NodeShell: PeerLinkOwner {
     private var allDiallers: [Dialler] = []
     private var nextLink = 1
     private var timer: (handle: Handle, deadline: Instant)?
-    private var isTurnPlanned = false
+    // SAFETY: one word, and nobody is called while it is looked at or set.
+    @exclusivity(unchecked) private var isTurnPlanned = false
     /// Made once, and not for every turn.
     private lazy var endOfTurn: (Loop) -> Void = { [weak self] _ in self?.finishTurn() }
     /// Taken from the engine and done; kept for its memory.
@@ -48,6 +49,9 @@ final class NodeShell: PeerLinkOwner {
     private var lastTakeOver: TakeOverReport?
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
+    /// When the latest attempt that was made within this turn ended.
+    // SAFETY: one value, and nobody is called while it is looked at or set.
+    @exclusivity(unchecked) var latestEnd: Instant?
     /// Attempts that can be told to end.
     // SAFETY: no access to it calls anybody.
     @exclusivity(unchecked) var running: [AttemptID: RunningAttempt] = [:]
@@ -184,6 +188,7 @@ final class NodeShell: PeerLinkOwner {
     private func finishTurn() {
         isTurnPlanned = false
         guard !isClosed else { return }
+        latestEnd = nil
         runReady()
         if let batch = engine.takeBatch(at: loop.now, keepsRecords: storage.keepsRecords) { commit(batch) }
         var actions: [LinkAction] = []

@@ -24,7 +24,15 @@ extension World {
 
     /// Nothing runs early, before it is stored, twice at once, with other arguments or as an attempt that was before.
     func checkRun(_ index: Int, _ order: RunOrder) {
-        let record = order.record
+        guard let (record, _) = nodes[index].engine?.job(of: order.attempt) else {
+            return complain("\(order.id) runs, and the node does not know it")
+        }
+        if order.id != record.id || order.name != record.request.name || order.number != record.attempt
+            || order.arguments != record.request.arguments
+            || order.isPeriodic != (record.request.options.period != nil)
+        {
+            complain("\(order.id) runs as \(order), and is \(record)")
+        }
         guard let job = jobs[record.id] else { return complain("\(record.id) runs, and nobody enqueued it") }
         if nodes[index].disk[record.id] == nil { complain("\(record.id) runs before it is stored") }
         if let due = record.due, due > now.wall { complain("\(record.id) runs \((due - now.wall).seconds) s early") }

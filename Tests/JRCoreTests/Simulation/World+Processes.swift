@@ -186,11 +186,11 @@ extension World {
 
     private func run(_ index: Int, _ order: RunOrder) {
         checkRun(index, order)
-        let id = order.record.id
+        let id = order.id
         nodes[index].inherited.remove(id)
         nodes[index].running.insert(id)
         nodes[index].unstoppable.remove(id)
-        nodes[index].orders = nodes[index].orders.filter { $0.value.record.id != id }
+        nodes[index].orders = nodes[index].orders.filter { $0.value.id != id }
         nodes[index].orders[order.attempt] = order
         jobs[id]?.runningOn.insert(index)
         let life = nodes[index].life
@@ -205,18 +205,18 @@ extension World {
 
     /// What the job does: its arguments say what kind it is, and count its runs.
     private func outcome(of order: RunOrder) -> AttemptResult {
-        let before = order.record.request.arguments
+        let before = order.arguments
         guard var arguments = Self.arguments(before), let kind = arguments["kind"]?.int,
             let runs = arguments["runs"]?.int
         else {
-            complain("the arguments of \(order.record.id) are not what was enqueued")
+            complain("the arguments of \(order.id) are not what was enqueued")
             return .cancelled(arguments: before, byErrback: false)
         }
         let failure = AttemptResult.failure(error: "no", arguments: before, feedback: before, isFinal: kind == 2)
         if kind == 1 || kind == 2 || (!isCalm && random.below(100) < faults.failsPerHundred) { return failure }
         arguments["runs"] = .int(Int64(runs + 1))
         let after = Self.packed(arguments)
-        let isLastPeriod = order.record.request.options.period != nil && runs >= 3
+        let isLastPeriod = order.isPeriodic && runs >= 3
         return isLastPeriod
             ? .cancelled(arguments: after, byErrback: random.chance(1, in: 2)) : .success(arguments: after)
     }
@@ -225,10 +225,10 @@ extension World {
     private func stop(_ index: Int, _ cancellation: Cancellation) {
         guard let order = nodes[index].orders[cancellation.attempt] else { return complain("nothing is there to stop") }
         guard whims.chance(2, in: 3) else {
-            if cancellation.reason != .requested { nodes[index].unstoppable.insert(order.record.id) }
+            if cancellation.reason != .requested { nodes[index].unstoppable.insert(order.id) }
             return
         }
-        let before = order.record.request.arguments
+        let before = order.arguments
         let result =
             whims.chance(1, in: 2)
             ? AttemptResult.cancelled(arguments: before, byErrback: false)
@@ -238,7 +238,7 @@ extension World {
     }
 
     func attemptEnds(_ index: Int, _ order: RunOrder, _ result: AttemptResult) {
-        let id = order.record.id
+        let id = order.id
         guard nodes[index].orders.removeValue(forKey: order.attempt) != nil else {
             // It was stopped before, or another one has begun: what it says is for nobody.
             nodes[index].engine?.attemptEnded(order.attempt, result, at: now)
