@@ -29,6 +29,20 @@ public enum Durations {
         return Interval(nanoseconds: nanoseconds)
     }
 
+    /// As ``parse(_:)``, and only what lies within bounds.
+    ///
+    /// - Parameters:
+    ///   - text: as people write it.
+    ///   - range: the bounds, which are said where it does not.
+    public static func parse(_ text: String, within range: ClosedRange<Interval>) throws(ValueError) -> Interval {
+        let interval = try parse(text)
+        guard range.contains(interval) else {
+            let bounds = "\(formatExactly(range.lowerBound)) to \(formatExactly(range.upperBound))"
+            throw ValueError(text, expected: "a length of time from \(bounds), such as 250ms, 30s or 5m")
+        }
+        return interval
+    }
+
     /// For people, about three digits, cut off and not rounded up: `1.9ms`, `250ms`, `12.8s`, `2m41s`, `3h5m`, `4d2h`.
     public static func format(_ interval: Interval) -> String {
         if interval.nanoseconds < 0 {

@@ -11,24 +11,32 @@ struct ExecVerb {
     let command: ParsedCommand
     private let timeout: Interval
     private static let usualTimeout = Interval.seconds(600 as Int64)
+    private static let timeouts = Interval.milliseconds(10)...Interval.seconds(30 * 86_400 as Int64)
 
     init(_ command: ParsedCommand) throws(UsageError) {
         self.command = command
-        timeout = try command.value("timeout", Durations.parse) ?? ExecVerb.usualTimeout
+        let timeout = try command.value("timeout") { text throws(ValueError) in
+            try Durations.parse(text, within: ExecVerb.timeouts)
+        }
+        self.timeout = timeout ?? ExecVerb.usualTimeout
     }
 
     func run() throws(SupervisorError) -> Int32 {
-        let source = try ManifestFile(command.argument(0))
-        let report = try command.value("report").map { path throws(SupervisorError) in try ReportFolder(path) }
-        let runtime = try ExecVerb.privateDirectory()
+        var (report, runtime): (ReportFolder?, RuntimeDirectory?) = (nil, nil)
         do throws(SupervisorError) {
-            try runtime.make()
-            let lock = try RuntimeLock(runtime)
+            let source = try ManifestFile(command.argument(0))
+            report = try command.value("report").map { path throws(SupervisorError) in try ReportFolder(path) }
+            let directory = try ExecVerb.privateDirectory()
+            runtime = directory
+            try directory.make()
+            let lock = try RuntimeLock(directory)
             let options = Execution.Options(command: command.remainder, timeout: timeout, report: report)
-            try execute(source.isolated(in: runtime, logs: report?.logs ?? runtime.logs), lock, options)
+            try execute(source.isolated(in: directory, logs: report?.logs ?? directory.logs), lock, options)
         } catch {
-            try? Files.removeTree(runtime.path)
-            throw error
+            if let runtime { try? Files.removeTree(runtime.path) }
+            guard command.flag("json") else { throw error }
+            ExecVerb.show(error.exitCode, error.message, report: report)
+            return error.exitCode
         }
         return ExitCode.ok.rawValue
     }
@@ -69,7 +77,10 @@ struct ExecVerb {
                 try execution.start()
             } catch {
                 try? Files.removeTree(file.runtime.path)
-                fail("jr-supervisor: \(error)", (error as? SupervisorError)?.exitCode ?? ExitCode.software.rawValue)
+                let code = (error as? SupervisorError)?.exitCode ?? ExitCode.software.rawValue
+                guard asJSON else { fail("jr-supervisor: \(error)", code) }
+                ExecVerb.show(code, "\(error)", report: options.report)
+                SystemProgram.exit(code)
             }
         }
     }
@@ -91,11 +102,7 @@ struct ExecVerb {
                     "lines": .array(instance.lines.map { .string($0) }),
                 ]
             }
-            let object: JSON = [
-                "exit": .int(Int64(outcome.exitCode)), "reason": outcome.reason.map { .string($0) } ?? .null,
-                "guilty": .array(guilty), "report": report.map { .string($0.path) } ?? .null,
-            ]
-            Standard.write(Standard.error, object.text + "\n")
+            show(outcome.exitCode, outcome.reason, guilty: guilty, report: report)
             return
         }
         guard let reason = outcome.reason else { return }
@@ -106,5 +113,13 @@ struct ExecVerb {
         }
         if let report { text += "the report is in \(report.path)\n" }
         Standard.write(Standard.error, text)
+    }
+
+    private static func show(_ exitCode: Int32, _ reason: String?, guilty: [JSON] = [], report: ReportFolder?) {
+        let object: JSON = [
+            "exit": .int(Int64(exitCode)), "reason": reason.map { .string($0) } ?? .null, "guilty": .array(guilty),
+            "report": report.map { .string($0.path) } ?? .null,
+        ]
+        Standard.write(Standard.error, object.text + "\n")
     }
 }

@@ -24,6 +24,17 @@ import Testing
         #expect(error?.description == "'\(text)' is not a length of time such as 250ms, 30s, 5m, 2h or 1h30m")
     }
 
+    @Test("one out of bounds is refused with both of them")
+    func bounds() throws {
+        let range = Interval.milliseconds(10)...Interval.seconds(86_400 as Int64)
+        #expect(try Durations.parse("10ms", within: range) == .milliseconds(10))
+        #expect(try Durations.parse("1d", within: range) == .seconds(86_400 as Int64))
+        for text in ["0s", "9ms", "1d1s"] {
+            let error = #expect(throws: ValueError.self) { try Durations.parse(text, within: range) }
+            #expect(error?.expected == "a length of time from 10ms to 1d, such as 250ms, 30s or 5m")
+        }
+    }
+
     @Test("a length of time that does not fit is refused")
     func tooLong() {
         let error = #expect(throws: ValueError.self) { try Durations.parse("106752d") }

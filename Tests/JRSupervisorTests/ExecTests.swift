@@ -1,4 +1,5 @@
 import JRBase
+import JRJSON
 import JRSupervision
 import JRSystem
 import Testing
@@ -96,6 +97,30 @@ extension ShellTests {
             #expect(json.code == 69)
             #expect(json.err.hasPrefix(#"{"exit":69,"reason":"worker.1 is failed: exit 78"#))
             #expect(json.err.contains(#""guilty":[{"name":"worker.1""#))
+        }
+
+        @Test("with --json what keeps the run from its beginning is one object as well", arguments: [true, false])
+        func wrongAsJSON(isThere: Bool) throws {
+            let folder = try folder()
+            if isThere { try Files.write(folder.path + "/wrong.json", Array("{ \"programs\": 1 }".utf8)) }
+            let words = try exec(folder, "wrong.json", "--", "true")
+            let json = try exec(folder, "--json", "wrong.json", "--", "true")
+            let code: Int32 = isThere ? 78 : 66
+            #expect(words.code == code && json.code == code && json.out == "")
+            let said = try JSON(parsing: json.err)
+            #expect(said["exit"]?.int == Int64(code) && said["guilty"]?.array == [] && said["report"]?.isNull == true)
+            let reason = try #require(said["reason"]?.string)
+            #expect(words.err == (isThere ? "" : "jr-supervisor: ") + reason + (reason.hasSuffix("\n") ? "" : "\n"))
+        }
+
+        @Test("a time-out of nothing is refused, as is a wait of nothing for all to be ready")
+        func noTime() throws {
+            let folder = try folder()
+            let expected = "'0s' is not a length of time from 10ms to 30d, such as 250ms, 30s or 5m"
+            let none = try exec(folder, "--timeout", "0s", "--", "true")
+            #expect(none.code == 64 && none.err.contains(expected), "\(none.err)")
+            let up = try folder.run("up", "--wait", "0s")
+            #expect(up.code == 64 && up.err.contains(expected), "\(up.err)")
         }
 
         @Test("a time-out ends the command, takes everything down and is 124")
