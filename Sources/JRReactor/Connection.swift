@@ -73,6 +73,8 @@ public final class Connection {
     private var endsSending = false
     private var writeFailure: SystemError?
     public private(set) var isCongested = false
+    /// How much is read of it in a turn, in bytes, before others have theirs and what came of it goes out.
+    public var bytesPerTurn = Limits.readBytesPerTurn
 
     /// open -> flushing (closed here, bytes to send left) -> lingering (sent, waiting for the peer's end) -> closed.
     private enum Phase { case open, flushing(CloseReason), lingering(CloseReason), closed }
@@ -362,7 +364,7 @@ public final class Connection {
 
     func ready(_ event: PollEvent) {
         if wantsToRead, event.isReadable || event.isHangup {
-            read(atMost: Limits.readBytesPerTurn)
+            read(atMost: bytesPerTurn)
         } else if event.isHangup {
             hungUp()
         }

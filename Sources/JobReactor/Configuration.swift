@@ -82,7 +82,8 @@ public struct Configuration: Sendable {
 
     // MARK: How much
 
-    /// Jobs that a node may hold ready or running.
+    /// Jobs that a node may hold ready or running. Beside them it takes what it ends in the time of two changes of its
+    /// storage, so that jobs that take none do not wait for the disk.
     public var credit = 256
     /// Attempts at once on the thread pool.
     public var poolThreads = 20

@@ -24,8 +24,8 @@ struct Backlog: Sendable {
     }
 
     private struct Line: Sendable {
-        var first: UInt32
-        var last: UInt32
+        var first = none
+        var last = none
     }
 
     private static let none = UInt32.max
@@ -35,13 +35,15 @@ struct Backlog: Sendable {
     private var slots: [Slot] = []
     private var freeSlot = none
     private var table = WaitingTable()
-    /// By route, those that are not empty.
-    private var lines: [Int: Line] = [:]
+    /// By route: routes are numbered from 0, and every job looks here twice.
+    private var lines: [Line] = []
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
 
-    func hasLine(of route: Int) -> Bool { !isEmpty && lines[route] != nil }
+    func hasLine(of route: Int) -> Bool { line(of: route).first != Self.none }
+
+    private func line(of route: Int) -> Line { route < lines.count ? lines[route] : Line() }
 
     func contains(_ id: JobID) -> Bool { !isEmpty && slot(of: id) != nil }
 
@@ -49,7 +51,8 @@ struct Backlog: Sendable {
 
     /// Of the heads of all lines the oldest.
     var first: Waiting? {
-        lines.values.min { slots[Int($0.first)].order < slots[Int($1.first)].order }.flatMap { waiting(in: $0.first) }
+        let heads = lines.lazy.map(\.first).filter { $0 != Self.none }
+        return heads.min { slots[Int($0)].order < slots[Int($1)].order }.flatMap { waiting(in: $0) }
     }
 
     // MARK: In
@@ -67,7 +70,8 @@ struct Backlog: Sendable {
             kinds.remove(kind)
             return false
         }
-        let last = lines[route]?.last ?? Self.none
+        while lines.count <= route { lines.append(Line()) }
+        let last = lines[route].last
         let new = Slot(order: order, place: place, next: Self.none, previous: last)
         if freeSlot == Self.none {
             slots.append(new)
@@ -75,8 +79,8 @@ struct Backlog: Sendable {
             freeSlot = slots[Int(slot)].next
             slots[Int(slot)] = new
         }
-        if last != Self.none { slots[Int(last)].next = slot }
-        lines[route, default: Line(first: slot, last: slot)].last = slot
+        if last == Self.none { lines[route].first = slot } else { slots[Int(last)].next = slot }
+        lines[route].last = slot
         // Static, as whoever holds what the closure looks at would copy it with the next change.
         Self.insert(request.id, slot, into: &table, packed, slots)
         count += 1
@@ -146,7 +150,8 @@ struct Backlog: Sendable {
 
     /// The head of a line.
     mutating func popFirst(of route: Int) -> Waiting? {
-        lines[route].flatMap { take($0.first) }
+        let first = line(of: route).first
+        return first == Self.none ? nil : take(first)
     }
 
     private mutating func take(_ slot: UInt32) -> Waiting? {
@@ -172,15 +177,15 @@ struct Backlog: Sendable {
 
     private mutating func leaveLine(_ slot: UInt32, of route: Int) {
         let (next, previous) = (slots[Int(slot)].next, slots[Int(slot)].previous)
-        if previous != Self.none { slots[Int(previous)].next = next } else { lines[route]?.first = next }
-        if next != Self.none { slots[Int(next)].previous = previous } else { lines[route]?.last = previous }
-        if next == Self.none, previous == Self.none { lines[route] = nil }
+        if previous != Self.none { slots[Int(previous)].next = next } else { lines[route].first = next }
+        if next != Self.none { slots[Int(next)].previous = previous } else { lines[route].last = previous }
     }
 
     /// A backlog is worked off at some time, and may not come again.
     private mutating func giveBack() {
         packed = PackedChunks()
         slots = []
+        lines = []
         freeSlot = Self.none
         table = WaitingTable()
     }

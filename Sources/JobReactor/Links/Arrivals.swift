@@ -12,6 +12,7 @@ struct Arrivals: ~Copyable {
 
     var decoder: FrameDecoder
     private(set) var end: End?
+    private(set) var count = 0
 
     init(_ decoder: consuming FrameDecoder) {
         self.decoder = decoder
@@ -22,6 +23,7 @@ struct Arrivals: ~Copyable {
         guard end == nil else { return nil }
         do {
             guard let message = try decoder.nextMessage() else { return nil }
+            count += 1
             guard case .failure(_, let text) = message else { return message }
             end = .failed(text)
         } catch let error as MessageError {

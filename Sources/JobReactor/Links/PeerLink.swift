@@ -19,6 +19,13 @@ final class PeerLink: ConnectionHandler {
     /// How long a peer may take to say hello.
     static let helloTimeout = Interval.seconds(Int64(5))
 
+    /// So many messages, of the size of the last ones, are read in a turn. Two ends that took all there is would take
+    /// turns: each would wait for the whole of what the other makes of it.
+    static let messagesPerTurn = 64
+    /// The same where a turn's messages are written to disk together.
+    static let messagesPerStoredTurn = 512
+    private static let leastBytesPerTurn = 4_096
+
     let id: LinkID
     let peer: String
     private(set) var hello: Hello?
@@ -26,6 +33,9 @@ final class PeerLink: ConnectionHandler {
     private let connection: Connection
     private weak var owner: (any PeerLinkOwner)?
     private var decoder = FrameDecoder(limit: Limits.helloBytes)
+    private let messagesPerTurn: Int
+    /// Bytes that came since a message was last whole.
+    private var unmeasured = 0
     private var heartbeat: Heartbeat
     private var timer: Handle?
     private var isClosed = false
@@ -36,9 +46,11 @@ final class PeerLink: ConnectionHandler {
     /// - Parameter dialled: whether this side has made the connection. It says hello first; the other answers when it
     ///   has read that, so that whoever has been answered is known to the other.
     init(
-        _ connection: Connection, id: LinkID, hello: Hello, dialled: Bool, owner: any PeerLinkOwner, on loop: Loop
+        _ connection: Connection, id: LinkID, hello: Hello, dialled: Bool, owner: any PeerLinkOwner,
+        messagesPerTurn: Int = PeerLink.messagesPerTurn, on loop: Loop
     ) {
         self.id = id
+        self.messagesPerTurn = messagesPerTurn
         self.connection = connection
         self.owner = owner
         peer = connection.peer
@@ -85,6 +97,7 @@ final class PeerLink: ConnectionHandler {
     func connection(_ connection: Connection, received bytes: RawSpan, on loop: Loop) {
         guard closing == nil else { return }
         heartbeat.received(at: loop.now.instant)
+        unmeasured += bytes.byteCount
         decoder.append(bytes)
         if !isGreeted { takeFirst(on: loop) }
         // The owner may have closed it at the hello.
@@ -110,7 +123,8 @@ final class PeerLink: ConnectionHandler {
     }
 
     private func giveBack(_ arrivals: consuming Arrivals, on loop: Loop) {
-        let end = arrivals.end
+        let (end, count) = (arrivals.end, arrivals.count)
+        measure(count)
         decoder = arrivals.decoder
         switch end {
         case .failed(let text):
@@ -119,6 +133,14 @@ final class PeerLink: ConnectionHandler {
         case .refused(let code, let text): refuse(code, text, on: loop)
         case nil: break
         }
+    }
+
+    /// A large frame is read in few turns, and many small ones in several: what they lead to is on its way, and the
+    /// peer at work on it, before the last of them is looked at.
+    private func measure(_ messages: Int) {
+        let bytes = messages == 0 ? 2 * connection.bytesPerTurn : unmeasured / messages * messagesPerTurn
+        connection.bytesPerTurn = min(max(Self.leastBytesPerTurn, bytes), Limits.readBytesPerTurn)
+        if messages > 0 { unmeasured = 0 }
     }
 
     private func greeted(_ hello: Hello, on loop: Loop) {

@@ -26,8 +26,9 @@ enum RunningAttempt {
 
 /// The running of attempts: within the turn, as a task, on a thread of the pool, or as a program.
 extension NodeShell {
-    /// Attempts of synchronous jobs made in a turn before connections are looked at again, at the most.
-    private static let runsPerTurn = 512
+    /// Attempts of synchronous jobs made in a turn, at the most, before connections are looked at again. What is not
+    /// written to disk first is told at the end of the turn, and the application at work on it while the next ones run.
+    private var runsPerTurn: Int { storage.keepsRecords ? 512 : 64 }
     /// And the time after which no further one is begun in the turn.
     private static let timePerTurn = Interval.milliseconds(2)
 
@@ -36,7 +37,7 @@ extension NodeShell {
         let start = loop.refreshNow().instant
         // Another node may have the jobs: storage says when they are this one's again.
         guard storage.mayRun(at: start) else { return }
-        for count in 1...Self.runsPerTurn {
+        for count in 1...runsPerTurn {
             guard let order = engine.nextRun(at: loop.now) else { return }
             run(order)
             // The clock is looked at now and then only: a look costs as much as a small job.

@@ -130,7 +130,9 @@ final class NodeShell: PeerLinkOwner {
     private func opened(_ connection: Connection, by dialler: Dialler?) {
         let id = LinkID(nextLink)
         nextLink += 1
-        links[id] = PeerLink(connection, id: id, hello: hello, dialled: dialler != nil, owner: self, on: loop)
+        let messages = storage.keepsRecords ? PeerLink.messagesPerStoredTurn : PeerLink.messagesPerTurn
+        links[id] = PeerLink(
+            connection, id: id, hello: hello, dialled: dialler != nil, owner: self, messagesPerTurn: messages, on: loop)
         diallers[id] = dialler
     }
 

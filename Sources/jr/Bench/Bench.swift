@@ -25,6 +25,7 @@ enum Bench {
             .option("nodes", value: "COUNT", "How many nodes", default: "1"),
             .option("args", value: "BYTES", "The size of a job's arguments", default: "100"),
             .option("window", value: "COUNT", "How many jobs are under way at once", default: "1000"),
+            .option("credit", value: "COUNT", "How many of them a node has at once", default: "as settings say"),
             Spec.json,
         ],
         details: """
@@ -85,6 +86,9 @@ enum Bench {
             sync: command.value("sync") ?? "always", nodes: try number("nodes", 1...256, 1),
             argumentBytes: try number("args", 0...1 << 20, 100), window: try number("window", 1...1_000_000, 1_000),
             redis: command.value("redis-url"))
+        plan.credit = try command.value("credit") { text throws(ValueError) in
+            try Integers.parse(text, in: 1...1_000_000)
+        }
         if mode == .latency { plan.window = 1 }
         if mode == .burst { plan.window = plan.jobs }
         if mode == .recovery, plan.storage != "journal" {

@@ -53,7 +53,11 @@ final class BenchCluster {
     func startNode(_ number: Int) throws -> BenchProcess {
         if plan.storage == "redis", plan.redis == nil { try startRedis() }
         let process = try BenchProcess(
-            "node \(number)", ["node", "bench.\(number)", address, plan.storage(in: "\(directory)/\(number)")])
+            "node \(number)",
+            [
+                "node", "bench.\(number)", address, plan.storage(in: "\(directory)/\(number)"),
+                "\(plan.credit ?? Configuration(environment: [:]).credit)",
+            ])
         processes.append(process)
         _ = try process.line()
         return process
@@ -118,6 +122,8 @@ struct BenchPlan: Sendable {
     var nodes: Int
     var argumentBytes: Int
     var window: Int
+    /// Nil is what a node's settings say.
+    var credit: Int?
     var redis: String?
     var url: SocketAddress?
 

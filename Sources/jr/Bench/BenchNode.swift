@@ -14,14 +14,15 @@ enum BenchNode {
     /// A job that tells how late it begins, in microseconds, against the moment `due` (nanoseconds of the boot clock).
     static let timedJob = "bench_timed"
 
-    /// `node NAME ADDRESS STORAGE`, or `distributor`. It says a line when it is ready and ends with its standard input.
+    /// `node NAME ADDRESS STORAGE CREDIT`, or `distributor`. It says a line when it is ready and ends with its standard input.
     static func run(_ words: [String]) -> Never {
         do {
             let reactor = try Reactor(name: words.first ?? "bench")
             var configuration = Configuration(environment: [:])
             configuration.log = nil
             configuration.logJobProcessing = false
-            if words.count == 4, words[0] == "node" {
+            if words.count == 5, words[0] == "node", let credit = Int(words[4]) {
+                configuration.credit = credit
                 try startNode(words, configuration, reactor)
             } else if words == ["distributor"] {
                 let distributor = try Distributor(listen: "127.0.0.1:0", configuration: configuration, on: reactor)
