@@ -1,6 +1,7 @@
 import JRBase
 import JRCore
 import JRReactor
+import JRStorage
 import JRSystem
 import JRWire
 
@@ -118,6 +119,10 @@ final class DistributorShell: PeerLinkOwner {
     func linkOpened(_ link: PeerLink, _ hello: Hello) {
         if hello.role == .node { say(.info, "node '\(hello.name)' connected from \(link.peer)") }
         dialled.greeted(link.id, hello.name)
+        // What such a node is sent together it writes together.
+        if hello.role == .node, hello.promise != StoragePromise.memory.word {
+            link.messagesPerTurn = PeerLink.messagesPerStoredTurn
+        }
         engine.linkOpened(link.id, hello, at: loop.now)
         planTurn()
     }

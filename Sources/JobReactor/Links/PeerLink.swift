@@ -25,6 +25,8 @@ final class PeerLink: ConnectionHandler {
     /// The same where a turn's messages are written to disk together.
     static let messagesPerStoredTurn = 512
     private static let leastBytesPerTurn = 4_096
+    /// Before it is known how large they are.
+    private static let firstBytesPerTurn = 16_384
 
     let id: LinkID
     let peer: String
@@ -33,7 +35,8 @@ final class PeerLink: ConnectionHandler {
     private let connection: Connection
     private weak var owner: (any PeerLinkOwner)?
     private var decoder = FrameDecoder(limit: Limits.helloBytes)
-    private let messagesPerTurn: Int
+    /// Also of what is read next.
+    var messagesPerTurn: Int
     /// Bytes that came since a message was last whole.
     private var unmeasured = 0
     private var heartbeat: Heartbeat
@@ -56,6 +59,7 @@ final class PeerLink: ConnectionHandler {
         peer = connection.peer
         heartbeat = Heartbeat(own: hello.heartbeat, at: loop.now.instant)
         connection.handler = self
+        connection.bytesPerTurn = Self.firstBytesPerTurn
         if dialled { connection.write { $0.write(.hello(hello)) } } else { answer = hello }
         timer = loop.schedule(after: Self.helloTimeout) { [weak self] loop in
             self?.refuse(.protocolError, "no hello came within 5 seconds", on: loop)

@@ -14,7 +14,8 @@ enum BenchNode {
     /// A job that tells how late it begins, in microseconds, against the moment `due` (nanoseconds of the boot clock).
     static let timedJob = "bench_timed"
 
-    /// `node NAME ADDRESS STORAGE CREDIT`, or `distributor`. It says a line when it is ready and ends with its standard input.
+    /// `node NAME ADDRESS STORAGE CREDIT`, or `distributor`. It says a line when it is ready and ends with its standard
+    /// input.
     static func run(_ words: [String]) -> Never {
         do {
             let reactor = try Reactor(name: words.first ?? "bench")
