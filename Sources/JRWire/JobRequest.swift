@@ -256,6 +256,8 @@ public struct JobOutcome: Sendable, Hashable {
     public var run: Int
     /// How it ended.
     public var ending: Ending
+    /// False when a periodic job goes on.
+    public var isFinal: Bool
     /// The arguments with all that the job and its callbacks, or its errbacks, added.
     public var arguments: [UInt8]
     /// What went wrong in the attempt that failed.
@@ -266,28 +268,23 @@ public struct JobOutcome: Sendable, Hashable {
     public var node: String
     /// The application that is to hear of it.
     public var client: JobID
-    /// False when a periodic job goes on.
-    public var isFinal: Bool
 
+    /// What is acknowledged: one report of one job.
+    public var key: OutcomeKey { OutcomeKey(id: id, run: run) }
+}
+
+extension JobOutcome {
     /// An outcome as a node reports it.
-    @inlinable
     public init(
         id: JobID, run: Int, ending: Ending, arguments: [UInt8], error: String?, attempt: Int, node: String,
         client: JobID, isFinal: Bool
     ) {
-        self.id = id
-        self.run = run
-        self.ending = ending
-        self.arguments = arguments
-        self.error = error
-        self.attempt = attempt
-        self.node = node
-        self.client = client
-        self.isFinal = isFinal
+        // By the initializer that the compiler makes, which is therefore not to be hidden by this one: where each part
+        // is set by itself, the whole is copied once more, and a job has two of these.
+        self.init(
+            id: id, run: run, ending: ending, isFinal: isFinal, arguments: arguments, error: error, attempt: attempt,
+            node: node, client: client)
     }
-
-    /// What is acknowledged: one report of one job.
-    public var key: OutcomeKey { OutcomeKey(id: id, run: run) }
 }
 
 public struct OutcomeKey: Sendable, Hashable {

@@ -22,7 +22,17 @@ struct LatestName: Sendable {
     private func isSame(_ found: Span<UInt8>) -> Bool {
         let known = bytes.span
         guard known.count == found.count else { return false }
-        for index in known.indices where known[index] != found[index] { return false }
+        var place = 0
+        // SAFETY: any bytes are an integer, and the spans check that they are there.
+        while known.count - place >= 4 {
+            let (left, right) = (
+                known.bytes.unsafeLoadUnaligned(fromByteOffset: place, as: UInt32.self),
+                found.bytes.unsafeLoadUnaligned(fromByteOffset: place, as: UInt32.self)
+            )
+            if left != right { return false }
+            place += 4
+        }
+        for index in place..<known.count where known[index] != found[index] { return false }
         return true
     }
 }

@@ -12,6 +12,8 @@ struct ExpiryLine: Sendable {
     private var places = Ring<Place>()
     /// The number of the first place.
     private var first: UInt64 = 0
+    /// Of the last place, while there is one.
+    private var latest = Instant.zero
     /// Places in the line that were left.
     private var left = 0
 
@@ -19,7 +21,8 @@ struct ExpiryLine: Sendable {
 
     /// Gives the number of the place; nil where the line already has a later deadline.
     mutating func append(_ job: Handle, at deadline: Instant) -> UInt64? {
-        if let last = places[places.count - 1], last.deadline > deadline { return nil }
+        if latest > deadline, !places.isEmpty { return nil }
+        latest = deadline
         places.append(Place(deadline: deadline, job: job))
         return first + UInt64(places.count - 1)
     }
