@@ -305,12 +305,14 @@ public struct NodeEngine: Sendable {
             afterCommit.append(.storedBefore(request.id, for: link))
             return
         }
-        if let (code, text) = refusal(of: request, isScheduled: isScheduled, at: now) {
+        let known = lane(of: request.name)
+        if let (code, text) = refusal(of: request, isKnown: known != nil, isScheduled: isScheduled, at: now) {
             refuse(request.id, code, text, to: link)
             return
         }
         let id = request.id
-        let handle = keep(request, charge: isScheduled ? .nobody : .link(link), origin: link)
+        let lane = Self.lane(of: request, known)
+        let handle = keep(request, charge: isScheduled ? .nobody : .link(link), origin: link, lane: lane)
         handles.insert(handle, for: id)
         if isScheduled { countScheduled(handle, 1) } else { windows.charge(link) }
         dirty.append(handle)
@@ -318,8 +320,9 @@ public struct NodeEngine: Sendable {
     }
 
     /// A new job, which is about to be stored, in the place of one that has gone if there is such a place.
-    private mutating func keep(_ request: consuming JobRequest, charge: Charge, origin: LinkID) -> Handle {
-        let lane = lane(of: request)
+    private mutating func keep(
+        _ request: consuming JobRequest, charge: Charge, origin: LinkID, lane: Lane
+    ) -> Handle {
         var request = request
         let batch = nextBatch
         let handle = jobs.reuse { job in
@@ -349,16 +352,20 @@ public struct NodeEngine: Sendable {
     }
 
     /// Where a job runs; one that the node no longer knows fails on the loop.
-    mutating func lane(of request: JobRequest) -> Lane {
-        let known = lane(of: request.name) ?? .loop
-        return known == .loop && request.options.isDeferred ? .pool : known
+    mutating func lane(of request: JobRequest) -> Lane { Self.lane(of: request, lane(of: request.name)) }
+
+    private static func lane(of request: JobRequest, _ named: Lane?) -> Lane {
+        let lane = named ?? .loop
+        return lane == .loop && request.options.isDeferred ? .pool : lane
     }
 
-    private mutating func refusal(of request: JobRequest, isScheduled: Bool, at now: Now) -> (RefusalCode, String)? {
+    private func refusal(
+        of request: JobRequest, isKnown: Bool, isScheduled: Bool, at now: Now
+    ) -> (RefusalCode, String)? {
         if !isRecovered { return (.unavailable, "node '\(settings.name)' is still reading its storage") }
         if isDraining { return (.draining, "node '\(settings.name)' is stopping") }
         if isStorageAway || storageRetry != nil { return storageRefusal }
-        if lane(of: request.name) == nil {
+        if !isKnown {
             return (.unknownJob, "node '\(settings.name)' does not know the job '\(request.name)'")
         }
         if let problem = request.problem(at: now.wall, isNameKnown: true) { return (.invalidJob, problem) }

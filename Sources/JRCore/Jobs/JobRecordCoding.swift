@@ -16,8 +16,7 @@ extension JobRecord {
         writer.pack(unsigned: UInt64(request.feedback.rawValue))
         writer.pack(request.client)
         writer.pack(request.options)
-        let members = stateMembers
-        if members.isEmpty { writer.packNil() } else { writer.pack(map: members) }
+        encodeState(into: &writer)
         writer.packArray(count: outcomes.count)
         for outcome in outcomes { Self.encode(outcome, into: &writer) }
     }
@@ -44,20 +43,45 @@ extension JobRecord {
         }
     }
 
-    private var stateMembers: [String: Value] {
-        var members: [String: Value] = [:]
-        if status != .new { members["status"] = .string(status.rawValue) }
-        if attempt != 0 { members["attempt"] = .int(Int64(attempt)) }
-        if deaths != 0 { members["deaths"] = .int(Int64(deaths)) }
-        if runs != 0 { members["runs"] = .int(Int64(runs)) }
-        if due != request.options.due { members["due"] = due.map { .int($0.milliseconds) } ?? .null }
-        if let startedAt { members["run_at"] = .int(startedAt.milliseconds) }
-        if let failedAt { members["failed_at"] = .int(failedAt.milliseconds) }
-        if let endedAt { members["ended_at"] = .int(endedAt.milliseconds) }
-        if let lastError { members["last_error"] = .string(lastError) }
-        if isCancelRequested { members["cancel"] = true }
-        if isDestroyRequested { members["destroy"] = true }
-        return members
+    /// A map whose keys are in the order of their bytes, as all maps are written, or nil for an empty one. Without a
+    /// dictionary in between: a journal has two of these for each job.
+    private func encodeState(into writer: inout ByteWriter) {
+        let place = writer.count
+        var count: UInt8 = 0
+        writer.packNil()
+        func put(_ key: String) {
+            writer.pack(key)
+            count += 1
+        }
+        func put(_ key: String, _ time: WallTime?) {
+            put(key)
+            if let time { writer.pack(time.milliseconds) } else { writer.packNil() }
+        }
+        func put(_ key: String, _ number: Int) {
+            put(key)
+            writer.pack(Int64(number))
+        }
+        func put(_ key: String, _ text: String) {
+            put(key)
+            writer.pack(text)
+        }
+        func put(_ key: String, _ flag: Bool) {
+            put(key)
+            writer.pack(flag)
+        }
+        if attempt != 0 { put("attempt", attempt) }
+        if isCancelRequested { put("cancel", true) }
+        if deaths != 0 { put("deaths", deaths) }
+        if isDestroyRequested { put("destroy", true) }
+        if due != request.options.due { put("due", due) }
+        if let endedAt { put("ended_at", endedAt) }
+        if let failedAt { put("failed_at", failedAt) }
+        if let lastError { put("last_error", lastError) }
+        if let startedAt { put("run_at", startedAt) }
+        if runs != 0 { put("runs", runs) }
+        if status != .new { put("status", status.rawValue) }
+        // Fewer than sixteen members: their number is in the byte that says that there is a map.
+        if count > 0 { writer.bytes[place] = 0x80 | count }
     }
 
     private mutating func read(_ key: String, _ value: Value) throws(UnpackError) {

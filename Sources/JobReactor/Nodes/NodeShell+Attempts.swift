@@ -49,7 +49,9 @@ extension NodeShell {
         loop.soon { [weak self] _ in self?.planTurn() }
     }
 
-    private func run(_ order: RunOrder) {
+    private func run(_ order: consuming RunOrder) {
+        // Taken over, as the end of an optional of it costs as much again.
+        let order = order
         guard let definition = definition(of: order.name) else { return cannotRun(order) }
         storage.markRunning(order.id)
         if configuration.logsJobs { log(.debug, job: order.id, beginning(of: order)) }
