@@ -359,7 +359,8 @@ public struct NodeEngine: Sendable {
         return lane == .loop && request.options.isDeferred ? .pool : lane
     }
 
-    private func refusal(
+    /// It may change the engine, and does not: one that may not is given a copy of it.
+    private mutating func refusal(
         of request: JobRequest, isKnown: Bool, isScheduled: Bool, at now: Now
     ) -> (RefusalCode, String)? {
         if !isRecovered { return (.unavailable, "node '\(settings.name)' is still reading its storage") }
