@@ -50,12 +50,13 @@ import Testing
         engine.received(.ended(outcome(1)), from: link)
         #expect(ended(engine.takeEvents()) == [outcome(1).key])
         #expect(engine.takeActions().isEmpty)
-        // It comes back with what is not stored, as any other.
+        // The one that was handed over is with that distributor, and only what came by message is sent to another.
         let isKeptLater = engine.keepHandedOver(request(3), listener: nil)
         #expect(isKeptLater)
+        engine.enqueue(request(5))
         engine.linkClosed(link)
         open(&engine, LinkID(2))
-        #expect(enqueued(engine.takeActions(), to: LinkID(2)) == [3])
+        #expect(enqueued(engine.takeActions(), to: LinkID(2)) == [5])
         let isLocalStill = engine.keepHandedOver(request(4), listener: nil)
         #expect(!isLocalStill)
     }

@@ -27,7 +27,9 @@ public struct ClientEngine: Sendable {
     }
 
     private struct Pending: Sendable {
-        var request: JobRequest
+        /// To be sent again over another connection; nil where it was handed over in this process.
+        var request: JobRequest?
+        var feedback: Feedback
         var order: UInt64
         var listener: Handle?
         var isStored = false
@@ -93,16 +95,17 @@ public struct ClientEngine: Sendable {
     public mutating func enqueue(_ request: consuming JobRequest, listener: Handle? = nil) -> Handle? {
         let order = nextOrder
         nextOrder += 1
-        let id = request.id
+        let (id, feedback) = (request.id, request.feedback)
         if let known = handles[id] { return enqueueAgain(known, request, order, listener) }
         unstoredCount += 1
         let kept = request
-        handles.insert(pending.insert(Pending(request: kept, order: order, listener: listener)), for: id)
+        let job = Pending(request: kept, feedback: feedback, order: order, listener: listener)
+        handles.insert(pending.insert(job), for: id)
         if let link { actions.append(.send(link, .enqueue(request))) }
         return nil
     }
 
-    /// Keeps a job that its caller hands to the distributor at once, in this process.
+    /// Notes a job that its caller hands to the distributor at once, in this process: that link does not break.
     ///
     /// - Parameters:
     ///   - request: the job.
@@ -111,7 +114,8 @@ public struct ClientEngine: Sendable {
     ///   no distributor, or something is to be said before it.
     public mutating func keepHandedOver(_ request: JobRequest, listener: Handle?) -> Bool {
         guard isLocal, link != nil, actions.isEmpty else { return false }
-        let handle = pending.insert(Pending(request: request, order: nextOrder, listener: listener))
+        let handle = pending.insert(
+            Pending(request: nil, feedback: request.feedback, order: nextOrder, listener: listener))
         guard handles.insert(handle, for: request.id) == nil else {
             pending.discard(handle)
             return false
@@ -136,9 +140,10 @@ public struct ClientEngine: Sendable {
     ) -> Handle? {
         var request = given
         let known = pending.with(handle) { job in
-            request.feedback.formUnion(job.request.feedback)
+            request.feedback.formUnion(job.feedback)
             let (wasStored, before) = (job.isStored, job.listener)
             job.request = request
+            job.feedback = request.feedback
             job.order = order
             job.isStored = false
             job.listener = before ?? listener
@@ -174,7 +179,9 @@ public struct ClientEngine: Sendable {
         self.link = link
         self.isLocal = isLocal
         var unstored: [(order: UInt64, request: JobRequest)] = []
-        pending.forEach { _, job in if !job.isStored { unstored.append((job.order, job.request)) } }
+        pending.forEach { _, job in
+            if !job.isStored, let request = job.request { unstored.append((job.order, request)) }
+        }
         for job in unstored.sorted(by: { $0.order < $1.order }) { actions.append(.send(link, .enqueue(job.request))) }
         for (number, question) in questions.sorted(by: { $0.key < $1.key }) {
             actions.append(.send(link, .request(number: number, verb: question.verb, parameters: question.parameters)))
@@ -248,7 +255,7 @@ public struct ClientEngine: Sendable {
         guard let handle = handles[id] else { return }
         let known = pending.with(handle) { job in
             defer { if level == .stored { job.isStored = true } }
-            return (isNews: !job.isStored, isOver: job.request.feedback.isEmpty, listener: job.listener)
+            return (isNews: !job.isStored, isOver: job.feedback.isEmpty, listener: job.listener)
         }
         guard let known, known.isNews else { return }
         switch level {

@@ -19,8 +19,19 @@ public struct DistributorEngine: Sendable {
         /// A node that went before it said whether it had stored the job: it may have.
         var lostAt: String?
 
+        var share: Share { Share(node: node, route: route, bytes: request.arguments.count) }
+        var wireBytes: Int { share.wireBytes }
+    }
+
+    /// What is counted of a job.
+    struct Share {
+        var node: LinkID?
+        var route: Int
+        /// Of its arguments.
+        var bytes: Int
+
         /// What it takes of a connection, roughly.
-        var wireBytes: Int { request.arguments.count + 256 }
+        var wireBytes: Int { bytes + 256 }
     }
 
     public let session: JobID
@@ -341,13 +352,19 @@ public struct DistributorEngine: Sendable {
     private mutating func stored(_ ids: [JobID], by link: LinkID) {
         guard let name = router.name(of: link) else { return }
         for id in ids {
-            guard let handle = handles.remove(id), let job = jobs.remove(handle) else { continue }
+            guard let handle = handles.remove(id) else { continue }
+            // Looked at where it is, and not moved: nothing of it is wanted any more.
+            let found = jobs.with(handle) { job in
+                (job.request.client, job.request.created, job.share, job.lostAt.map { $0 != name } == true)
+            }
+            guard let (client, created, share, mayBeElsewhere) = found else { continue }
+            jobs.discard(handle)
             counters.stored += 1
             // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
-            if job.node != link || job.lostAt.map({ $0 != name }) == true { counters.maybeDuplicate += 1 }
-            note(id, of: job.request.client, .stored, node: name)
-            recent.insert(id, name, created: job.request.created)
-            settled(job)
+            if share.node != link || mayBeElsewhere { counters.maybeDuplicate += 1 }
+            note(id, of: client, .stored, node: name)
+            recent.insert(id, name, created: created)
+            settled(share)
         }
         dropSettled(link)
         sendWaiting()
@@ -365,17 +382,17 @@ public struct DistributorEngine: Sendable {
     mutating func forget(_ handle: Handle) {
         guard let job = jobs.remove(handle) else { return }
         handles.remove(job.request.id)
-        settled(job)
+        settled(job.share)
     }
 
     /// What is counted of a job that is no longer among the others.
-    private mutating func settled(_ job: HeldJob) {
-        if let link = job.node {
+    private mutating func settled(_ share: Share) {
+        if let link = share.node {
             onTheWire -= 1
-            router.update(link) { $0.unstoredBytes -= job.wireBytes }
+            router.update(link) { $0.unstoredBytes -= share.wireBytes }
         }
-        router.leave(job.route)
-        heldBytes -= job.request.arguments.count
+        router.leave(share.route)
+        heldBytes -= share.bytes
     }
 
     private mutating func refused(_ id: JobID, _ code: RefusalCode, _ text: String, by link: LinkID) {
