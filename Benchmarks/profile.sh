@@ -3,10 +3,10 @@
 # for the application (with its distributor) and the node. Instructions are the same on a busy machine as on an idle
 # one.
 #
-#     Benchmarks/profile.sh [STORAGE [FUNCTIONS]]
+#     Benchmarks/profile.sh [STORAGE [FUNCTIONS [FEW MANY]]]
 #
 # STORAGE is memory or journal; FUNCTIONS is how many of the most expensive ones to list (inclusive of what they call).
-# Two runs of different length are made, so that what starting costs cancels out.
+# Two runs of different length are made, so that what starting costs cancels out: FEW and MANY jobs, 5,000 and 25,000.
 set -euo pipefail
 export LC_ALL=C
 storage=${1:-memory} functions=${2:-40}
@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Valgrind stumbles over Swift's debug sections; the names of functions are elsewhere.
 strip -g -o "$work/jr" "$jr"
-few=5000 many=25000
+few=${3:-5000} many=${4:-25000}
 for jobs in "$few" "$many"; do
     valgrind --tool=callgrind --trace-children=yes --callgrind-out-file="$work/$jobs.%p" \
         "$work/jr" bench throughput --jobs "$jobs" --storage "$storage" > "$work/$jobs.txt" 2>&1 \

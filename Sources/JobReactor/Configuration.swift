@@ -82,8 +82,7 @@ public struct Configuration: Sendable {
 
     // MARK: How much
 
-    /// Jobs that a node may hold ready or running. Beside them it takes what it ends in the time of two changes of its
-    /// storage, so that jobs that take none do not wait for the disk.
+    /// Jobs that a node may hold ready or running.
     public var credit = 256
     /// Attempts at once on the thread pool.
     public var poolThreads = 20

@@ -114,25 +114,6 @@ import Testing
         #expect(granted(&windows) == [first: 20])
     }
 
-    @Test("beside the credit a node takes twice what it ended during a change of storage, less as fewer end")
-    func ahead() {
-        var windows = GrantWindows(credit: 100)
-        windows.open(first)
-        _ = granted(&windows)
-        windows.committed(ended: 150)
-        #expect(granted(&windows) == [first: 400])
-        windows.committed(ended: 0)
-        #expect(granted(&windows) == [:])
-        for _ in 0..<400 { windows.received(from: first) }
-        #expect(granted(&windows) == [first: 650])
-        for _ in 0..<8 { windows.committed(ended: 0) }
-        #expect(windows.ahead == 0)
-        for _ in 0..<250 { windows.received(from: first) }
-        #expect(granted(&windows) == [first: 750])
-        windows.committed(ended: .max / 2)
-        #expect(windows.ahead < 1_000_000)
-    }
-
     @Test("B42: after a refusal for want of space the same total is said again, once")
     func healed() {
         var windows = GrantWindows(credit: 100)

@@ -297,29 +297,6 @@ import Testing
 }
 
 extension NodeStorageTests {
-    @Test("storage that takes its time does not hold up jobs that take none: more are granted than the credit is")
-    func takesMoreAhead() throws {
-        var bench = NodeBench { $0.credit = 4 }
-        let link = bench.distributor(1)
-        #expect(bench.actions().sent(to: link) == [.grant(total: 4)])
-        for number in 1...4 { bench.job(request(number), from: link) }
-        bench.commit()
-        // Four end while a change is under way that nothing was known of before.
-        let orders = bench.runs()
-        bench.job(request(5), from: link)
-        let batch = try bench.batch()
-        for order in orders { bench.end(order, .success(arguments: [])) }
-        #expect(bench.actions().sent(to: link).contains(.grant(total: 8)))
-        bench.engine.committed(batch.number, at: bench.now)
-        #expect(bench.actions().sent(to: link).contains(.grant(total: 5 + 3 + 2 * 4)))
-        // None end during the next ones: it is as it was.
-        for number in 6...8 {
-            bench.job(request(number), from: link)
-            bench.engine.committed(try bench.batch().number, at: bench.now)
-        }
-        #expect(bench.engine.windows.ahead == 1)
-    }
-
     @Test("no attempt is made before the end of the last one is stored: with storage full a retry waits for it")
     func retryWaits() throws {
         var bench = NodeBench { $0.retry = RetrySchedule(shape: .fixed, base: .milliseconds(100)) }

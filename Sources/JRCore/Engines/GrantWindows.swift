@@ -17,9 +17,6 @@ struct GrantWindows: Sendable {
     }
 
     let credit: Int
-    /// Allowed beside the credit: jobs that storage takes its time over, and that will not wait long once it has them.
-    private(set) var ahead = 0
-    private static let mostAhead = 65_536
     /// By link. A node has few distributors, and every job looks here several times: a search costs less than a hash.
     private(set) var windows: [Window] = []
     private(set) var ownHeld = 0
@@ -63,17 +60,6 @@ struct GrantWindows: Sendable {
         if let link, let place = place(of: link) { windows[place].held += 1 } else { ownHeld += 1 }
     }
 
-    /// A change of storage is complete.
-    ///
-    /// What is received during one is stored by the next and runs after that: a node that runs jobs faster than storage
-    /// takes them needs twice what it ends during one to be at work all the time. Where jobs take their time, few end
-    /// meanwhile, and none are kept from another node for long.
-    ///
-    /// - Parameter count: attempts that ended since it began.
-    mutating func committed(ended count: Int) {
-        ahead = min(max(2 * count, ahead / 2), Self.mostAhead)
-    }
-
     /// Takes off a charge; that of a link which closed meanwhile went with it.
     mutating func discharge(_ link: LinkID?) {
         guard let link else {
@@ -87,8 +73,7 @@ struct GrantWindows: Sendable {
     /// distributor waits for word that there is space again.
     mutating func due(takesScheduled: Bool) -> [(link: LinkID, total: UInt64)] {
         guard !windows.isEmpty else { return [] }
-        let room = credit + ahead - ownHeld
-        let share = max(room > 0 ? 1 : 0, room / windows.count)
+        let share = max(credit > ownHeld ? 1 : 0, (credit - ownHeld) / windows.count)
         var grants: [(LinkID, UInt64)] = []
         for place in windows.indices {
             let window = windows[place]
@@ -111,8 +96,6 @@ struct ReadyLines: Sendable {
     private var lines = InlineArray<3, Ring<Handle>>(repeating: Ring())
     private var running: InlineArray<3, Int> = [0, 0, 0]
     private let limits: InlineArray<3, Int>
-    /// Since the start.
-    private(set) var endedCount = 0
     private var turn = 0
 
     init(settings: NodeSettings) {
@@ -151,9 +134,5 @@ struct ReadyLines: Sendable {
     }
 
     mutating func started(_ lane: Lane) { running[lane.rawValue] += 1 }
-
-    mutating func ended(_ lane: Lane) {
-        running[lane.rawValue] -= 1
-        endedCount += 1
-    }
+    mutating func ended(_ lane: Lane) { running[lane.rawValue] -= 1 }
 }

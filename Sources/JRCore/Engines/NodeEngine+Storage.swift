@@ -32,7 +32,6 @@ extension NodeEngine {
         }
         let number = nextBatch
         nextBatch += 1
-        endedBeforeCommit = ready.endedCount
         commitUnderWay = (number, dirty, afterCommit)
         dirty = spareDirty
         spareDirty = []
@@ -43,7 +42,6 @@ extension NodeEngine {
     public mutating func committed(_ number: Int, at now: Now) {
         guard var batch = commitUnderWay, batch.number == number else { return }
         commitUnderWay = nil
-        windows.committed(ended: ready.endedCount - endedBeforeCommit)
         perform(&batch.after, at: now)
         giveBack(&batch.after)
         batch.changed.removeAll(keepingCapacity: batch.changed.capacity <= Self.mostSpare)

@@ -87,8 +87,6 @@ public struct NodeEngine: Sendable {
 
     var dirty: [Handle] = []
     var afterCommit: [AfterCommit] = []
-    /// Attempts that had ended when the commit under way began.
-    var endedBeforeCommit = 0
     var commitUnderWay: (number: Int, changed: [Handle], after: [AfterCommit])?
     /// Emptied arrays of batches, kept for their memory.
     var spareDirty: [Handle] = []
