@@ -26,10 +26,7 @@ enum RunningAttempt {
 
 /// The running of attempts: within the turn, as a task, on a thread of the pool, or as a program.
 extension NodeShell {
-    /// Attempts of synchronous jobs made in a turn, at the most, before connections are looked at again. What is not
-    /// written to disk first is told at the end of the turn, and the application at work on it while the next ones run.
-    private var runsPerTurn: Int { storage.keepsRecords ? 512 : 64 }
-    /// And the time after which no further one is begun in the turn.
+    /// The time after which no further one is begun in the turn.
     private static let timePerTurn = Interval.milliseconds(2)
 
     func runReady() {
@@ -37,7 +34,7 @@ extension NodeShell {
         let start = loop.refreshNow().instant
         // Another node may have the jobs: storage says when they are this one's again.
         guard storage.mayRun(at: start) else { return }
-        for count in 1...runsPerTurn {
+        for count in 1...jobsPerTurn {
             guard let order = engine.nextRun(at: loop.now) else { return }
             run(order)
             // The clock is looked at now and then only: a look costs as much as a small job.
@@ -109,12 +106,10 @@ extension NodeShell {
 
     private func runInTurn(_ order: RunOrder, _ attempt: () -> AttemptResult) {
         guard let limit = configuration.slowTurn else { return ended(order, attempt()) }
-        // Of a turn's attempts each begins where the one before it ended, so that the clock is read once for each.
-        let start = latestEnd ?? SystemClock.instant()
+        let start = SystemClock.instant()
         let result = attempt()
-        let end = SystemClock.instant()
-        latestEnd = end
-        if end - start > limit { tellSlow("job '\(order.name)'", order.id, end - start) }
+        let time = SystemClock.instant() - start
+        if time > limit { tellSlow("job '\(order.name)'", order.id, time) }
         ended(order, result)
     }
 

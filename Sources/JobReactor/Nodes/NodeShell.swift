@@ -49,9 +49,9 @@ final class NodeShell: PeerLinkOwner {
     private var lastTakeOver: TakeOverReport?
     /// Itself, from start to drained.
     private var whileRunning: NodeShell?
-    /// When the latest attempt that was made within this turn ended.
-    // SAFETY: one value, and nobody is called while it is looked at or set.
-    @exclusivity(unchecked) var latestEnd: Instant?
+    /// Jobs that are read in a turn of each link, and synchronous attempts made in it, at the most. What is not written
+    /// to disk first is told at the end of the turn, and the application is at work on it while the next ones run.
+    let jobsPerTurn: Int
     /// Attempts that can be told to end.
     // SAFETY: no access to it calls anybody.
     @exclusivity(unchecked) var running: [AttemptID: RunningAttempt] = [:]
@@ -66,6 +66,7 @@ final class NodeShell: PeerLinkOwner {
             unstored: LoopBound(unstored, loop))
         definitions = configuration.registry.definitions
         storage = configuration.storage.make(configuration)
+        jobsPerTurn = storage.keepsRecords ? PeerLink.messagesPerStoredTurn : PeerLink.messagesPerTurn
         let lanes = definitions.mapValues { definition in
             if case .program = definition.work { Lane.program } else { Lane.loop }
         }
@@ -130,9 +131,9 @@ final class NodeShell: PeerLinkOwner {
     private func opened(_ connection: Connection, by dialler: Dialler?) {
         let id = LinkID(nextLink)
         nextLink += 1
-        let messages = storage.keepsRecords ? PeerLink.messagesPerStoredTurn : PeerLink.messagesPerTurn
         links[id] = PeerLink(
-            connection, id: id, hello: hello, dialled: dialler != nil, owner: self, messagesPerTurn: messages, on: loop)
+            connection, id: id, hello: hello, dialled: dialler != nil, owner: self, messagesPerTurn: jobsPerTurn,
+            on: loop)
         diallers[id] = dialler
     }
 
@@ -190,7 +191,6 @@ final class NodeShell: PeerLinkOwner {
     private func finishTurn() {
         isTurnPlanned = false
         guard !isClosed else { return }
-        latestEnd = nil
         runReady()
         if let batch = engine.takeBatch(at: loop.now, keepsRecords: storage.keepsRecords) { commit(batch) }
         var actions: [LinkAction] = []
