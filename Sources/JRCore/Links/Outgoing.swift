@@ -5,7 +5,7 @@ public import JRWire
 public struct Outgoing: ~Copyable {
     /// What is next.
     public enum Step: Sendable, Equatable {
-        /// Messages for this link, which ``message(for:)`` gives.
+        /// Messages for this link, which ``takeEach(for:_:)`` gives.
         case send(LinkID)
         /// Say why, and close once that is sent.
         case refuse(LinkID, code: RefusalCode, text: String)
@@ -34,15 +34,6 @@ public struct Outgoing: ~Copyable {
         }
         guard case .refuse(let link, let code, let text) = taken() else { return nil }
         return .refuse(link, code: code, text: text)
-    }
-
-    /// The next message, if it is for this link.
-    ///
-    /// - Parameter link: that of the last step.
-    public mutating func message(for link: LinkID) -> Message? {
-        isOffered = false
-        guard receiver == link, case .send(_, let message) = taken() else { return nil }
-        return message
     }
 
     /// Gives `body` the next messages, as long as they are for this link; an optional message would cost copies.

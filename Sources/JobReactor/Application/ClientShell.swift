@@ -91,7 +91,7 @@ final class ClientShell: PeerLinkOwner {
     }
 
     private static func take(_ messages: inout Outgoing, for link: LinkID, _ engine: inout ClientEngine) {
-        while let message = messages.message(for: link) { engine.received(message, from: link) }
+        messages.takeEach(for: link) { engine.received($0, from: link) }
     }
 
     func enqueue(_ request: JobRequest, _ observer: JobObserver?) {

@@ -105,7 +105,7 @@ final class DistributorShell: PeerLinkOwner {
     private static func take(
         _ messages: inout Outgoing, from link: LinkID, at now: Now, _ engine: inout DistributorEngine
     ) {
-        while let message = messages.message(for: link) { engine.received(message, from: link, at: now) }
+        messages.takeEach(for: link) { engine.received($0, from: link, at: now) }
     }
 
     func detach(_ link: LinkID) {

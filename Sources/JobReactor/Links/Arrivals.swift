@@ -12,6 +12,7 @@ struct Arrivals: ~Copyable {
 
     var decoder: FrameDecoder
     private(set) var end: End?
+    /// Messages that were whole.
     private(set) var count = 0
 
     init(_ decoder: consuming FrameDecoder) {
