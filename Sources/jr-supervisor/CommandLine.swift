@@ -1,3 +1,4 @@
+import JRBase
 import JRCommandLine
 
 /// The command line of `jr-supervisor`.
@@ -206,3 +207,12 @@ private let manifest = ArgumentSpec.optional("MANIFEST", "cluster.json, a Procfi
 private let names = ArgumentSpec.repeated("NAME", "Instances (worker.1) or entries (worker)", atLeast: 1)
 private let now = OptionSpec.flag("now", "TERM now, without waiting for the work in progress")
 private let json = OptionSpec.flag("json", "Show progress and answer as JSON objects, one a line")
+
+extension ParsedCommand {
+    /// How long at the most, where it is given: `0s` would be over before anything has begun.
+    func limit(_ name: String) throws(UsageError) -> Interval? {
+        try value(name) { text throws(ValueError) in
+            try Durations.parse(text, within: .milliseconds(10)...(.seconds(30 * 86_400 as Int64)))
+        }
+    }
+}

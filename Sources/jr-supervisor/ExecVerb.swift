@@ -11,14 +11,10 @@ struct ExecVerb {
     let command: ParsedCommand
     private let timeout: Interval
     private static let usualTimeout = Interval.seconds(600 as Int64)
-    private static let timeouts = Interval.milliseconds(10)...Interval.seconds(30 * 86_400 as Int64)
 
     init(_ command: ParsedCommand) throws(UsageError) {
         self.command = command
-        let timeout = try command.value("timeout") { text throws(ValueError) in
-            try Durations.parse(text, within: ExecVerb.timeouts)
-        }
-        self.timeout = timeout ?? ExecVerb.usualTimeout
+        timeout = try command.limit("timeout") ?? ExecVerb.usualTimeout
     }
 
     func run() throws(SupervisorError) -> Int32 {

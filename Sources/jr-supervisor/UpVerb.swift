@@ -13,9 +13,7 @@ struct UpVerb {
 
     init(_ command: ParsedCommand) throws(UsageError) {
         self.command = command
-        limit = try command.value("wait") { text throws(ValueError) in
-            try Durations.parse(text, within: .milliseconds(10)...(.seconds(30 * 86_400 as Int64)))
-        }
+        limit = try command.limit("wait")
         if command.flag("until-idle"), command.flag("detach") {
             throw UsageError(
                 .other("--until-idle ends by itself and says how with its exit code: leave out --detach"), verb: "up")
