@@ -4,8 +4,9 @@ public struct ByteWriter: Sendable {
 
     @inlinable
     public init(reserving capacity: Int = 0) {
-        // SAFETY: nothing is written, and nothing is said to be. An array that grows to its first room costs half more.
-        bytes = capacity == 0 ? [] : Array(unsafeUninitializedCapacity: capacity) { _, count in count = 0 }
+        bytes = []
+        // Not by an initializer that takes a capacity: those ask for the array's type anew, at twice the cost of all.
+        if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
     @inlinable
@@ -53,12 +54,17 @@ public struct ByteWriter: Sendable {
     /// Unsigned LEB128: seven bits a byte, lowest first.
     @inlinable
     public mutating func appendVarint(_ number: UInt64) {
-        var rest = number
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
+        if number < 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: number))
+        } else {
+            gather(Self.varintBytes(number)) { $0.appendVarint(number) }
         }
-        bytes.append(UInt8(rest))
+    }
+
+    /// How long a number is as ``appendVarint(_:)`` writes it, in bytes.
+    @inlinable
+    public static func varintBytes(_ number: UInt64) -> Int {
+        Swift.max(1, (UInt64.bitWidth - number.leadingZeroBitCount + 6) / 7)
     }
 
     /// Overwrites four bytes at `offset`, for a length that is known only after what follows it.
@@ -79,6 +85,34 @@ public struct ByteWriter: Sendable {
     @inlinable
     public mutating func removeAll(keepingCapacity: Bool = true) {
         bytes.removeAll(keepingCapacity: keepingCapacity)
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// See ``ByteWriter/appendVarint(_:)``.
+    @inlinable
+    package mutating func appendVarint(_ number: UInt64) {
+        var rest = number
+        while rest >= 0x80 {
+            append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        append(UInt8(truncatingIfNeeded: rest))
+    }
+
+    /// All of these bytes, for which there has to be room.
+    package mutating func append(copying bytes: Span<UInt8>) {
+        bytes.withUnsafeBufferPointer { append(copying: $0) }
+    }
+
+    // SAFETY: the bytes are copied while they are lent, and never past the end of the room.
+    package mutating func append(copying bytes: UnsafeBufferPointer<UInt8>) {
+        withUnsafeMutableBufferPointer { room, used in
+            guard let source = bytes.baseAddress, let start = room.baseAddress else { return }
+            precondition(bytes.count <= room.count - used, "more is written than there is room for")
+            (start + used).update(from: source, count: bytes.count)
+            used += bytes.count
+        }
     }
 }
 

@@ -55,8 +55,7 @@ extension ByteWriter {
             start(MessageType.draining, 0)
         case .receipt(let ids, let level, let node, let text):
             start(MessageType.receipt, 4)
-            packArray(count: ids.count)
-            for id in ids { pack(id) }
+            pack(ids: ids)
             pack(unsigned: UInt64(level.rawValue))
             pack(node)
             pack(text)
@@ -67,20 +66,14 @@ extension ByteWriter {
             pack(text)
         case .stored(let ids):
             start(MessageType.stored, 1)
-            packArray(count: ids.count)
-            for id in ids { pack(id) }
+            pack(ids: ids)
         case .grant(let total):
             start(MessageType.grant, 1)
             pack(unsigned: total)
         case .enqueue, .job, .ended: break
         case .outcomesReceived(let keys):
             start(MessageType.outcomesReceived, 1)
-            packArray(count: keys.count)
-            for key in keys {
-                packArray(count: 2)
-                pack(key.id)
-                pack(unsigned: UInt64(key.run))
-            }
+            pack(keys: keys)
         case .request(let number, let verb, let parameters):
             start(MessageType.request, 3)
             pack(unsigned: UInt64(number))

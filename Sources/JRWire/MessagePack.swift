@@ -20,25 +20,42 @@ extension ByteWriter {
     }
 
     public mutating func pack(_ text: String) {
-        gather(OutputSpan.headBytes) { $0.putHead(ofText: text.utf8.count) }
-        append(text)
+        gather(OutputSpan.headBytes + text.utf8.count) { $0.put(text: text) }
     }
 
     public mutating func pack(bytes: [UInt8]) {
-        gather(OutputSpan.headBytes) { $0.putHead(ofBytes: bytes.count) }
-        append(bytes)
+        gather(OutputSpan.headBytes + bytes.count) { $0.put(bytes: bytes) }
     }
 
     public mutating func packArray(count: Int) {
-        packHeader(count, short: (0x90, 15), one: nil, two: 0xDC, four: 0xDD)
+        gather(OutputSpan.headBytes) { $0.putHead(ofArray: count) }
     }
 
     public mutating func packMap(count: Int) {
-        packHeader(count, short: (0x80, 15), one: nil, two: 0xDE, four: 0xDF)
+        gather(OutputSpan.headBytes) { $0.putHead(count, short: (0x80, 15), one: nil, two: 0xDE, four: 0xDF) }
     }
 
     public mutating func pack(_ id: JobID) {
         gather(OutputSpan.idBytes) { $0.put(id) }
+    }
+
+    mutating func pack(ids: [JobID]) {
+        gather(OutputSpan.headBytes + ids.count * OutputSpan.idBytes) { out in
+            out.putHead(ofArray: ids.count)
+            for id in ids { out.put(id) }
+        }
+    }
+
+    mutating func pack(keys: [OutcomeKey]) {
+        let room = 1 + OutputSpan.idBytes + OutputSpan.numberBytes
+        gather(OutputSpan.headBytes + keys.count * room) { out in
+            out.putHead(ofArray: keys.count)
+            for key in keys {
+                out.putHead(ofArray: 2)
+                out.put(key.id)
+                out.put(unsigned: UInt64(key.run))
+            }
+        }
     }
 
     /// Timestamp extension (type -1): 32 bits for whole seconds up to 2106, 64 up to 2514, else 96.
@@ -88,11 +105,5 @@ extension ByteWriter {
             pack(key)
             pack(value)
         }
-    }
-
-    private mutating func packHeader(
-        _ count: Int, short: (mark: UInt8, most: Int)?, one: UInt8?, two: UInt8, four: UInt8
-    ) {
-        gather(OutputSpan.headBytes) { $0.putHead(count, short: short, one: one, two: two, four: four) }
     }
 }

@@ -1,3 +1,5 @@
+import JRBase
+
 /// The forms of MessagePack that a number of bytes known beforehand is enough for, written into room that is there.
 extension OutputSpan<UInt8> {
     /// The most bytes that a number takes.
@@ -7,7 +9,7 @@ extension OutputSpan<UInt8> {
     /// The most bytes of what stands before a text, bytes, an array or a map.
     static var headBytes: Int { 5 }
 
-    mutating func put(_ value: Int64) {
+    package mutating func put(_ value: Int64) {
         if value >= 0 {
             put(unsigned: UInt64(value))
         } else if value >= -32 {
@@ -23,7 +25,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    mutating func put(unsigned value: UInt64) {
+    package mutating func put(unsigned value: UInt64) {
         if value < 0x80 {
             append(UInt8(value))
         } else if let small = UInt8(exactly: value) {
@@ -37,7 +39,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    mutating func put(_ id: JobID) {
+    package mutating func put(_ id: JobID) {
         let start = count
         append(repeating: 0, count: Self.idBytes)
         var span = mutableSpan
@@ -62,26 +64,28 @@ extension OutputSpan<UInt8> {
         putHead(count, short: nil, one: 0xC4, two: 0xC5, four: 0xC6)
     }
 
-    mutating func put(text: String) {
+    package mutating func putHead(ofArray count: Int) {
+        putHead(count, short: (0x90, 15), one: nil, two: 0xDC, four: 0xDD)
+    }
+
+    package mutating func put(text: String) {
         let count = text.utf8.count
         putHead(ofText: count)
         // In one piece where they lie so, which all native strings do.
-        if text.utf8.withContiguousStorageIfAvailable({ copy($0) }) == nil { for byte in text.utf8 { append(byte) } }
-    }
-
-    mutating func put(bytes: [UInt8]) {
-        putHead(ofBytes: bytes.count)
-        bytes.withUnsafeBufferPointer { copy($0) }
-    }
-
-    // SAFETY: the bytes are copied while they are lent, and never past the end of the room.
-    private mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>) {
-        withUnsafeMutableBufferPointer { room, used in
-            precondition(bytes.count <= room.count - used, "more is written than there is room for")
-            let free = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(room)[used...])
-            free.copyMemory(from: UnsafeRawBufferPointer(bytes))
-            used += bytes.count
+        if text.utf8.withContiguousStorageIfAvailable({ append(copying: $0) }) == nil {
+            for byte in text.utf8 { append(byte) }
         }
+    }
+
+    /// A text that stands in the program.
+    package mutating func put(key: StaticString) {
+        putHead(ofText: key.utf8CodeUnitCount)
+        key.withUTF8Buffer { append(copying: $0) }
+    }
+
+    package mutating func put(bytes: [UInt8]) {
+        putHead(ofBytes: bytes.count)
+        append(copying: bytes.span)
     }
 
     mutating func putHead(_ count: Int, short: (mark: UInt8, most: Int)?, one: UInt8?, two: UInt8, four: UInt8) {

@@ -191,17 +191,21 @@ struct TestCluster: Sendable {
 
     private mutating func heard(_ event: ClientEngine.Event) {
         switch event {
-        case .accepted(let id, let reason): tell(id, .accepted(reason: reason)) { _ in true }
-        case .stored(let id, let node):
-            tell(id, .stored(node: node)) { _ in true }
-            observers[id]?.removeAll { $0.feedback.isEmpty }
-        case .refused(let id, let code, let text):
+        case .reached(.accepted, let jobs, let reason):
+            for job in jobs { tell(job.id, .accepted(reason: reason)) { _ in true } }
+        case .reached(.stored, let jobs, let node):
+            for job in jobs {
+                tell(job.id, .stored(node: node)) { _ in true }
+                observers[job.id]?.removeAll { $0.feedback.isEmpty }
+            }
+        case .refused(let job, let code, let text):
+            let id = job.id
             let error = JobReactorError(.init(code), what: "job \(id) was refused", why: text)
             tell(id, .refused(error)) { _ in true }
             observers[id] = nil
             refused.insert(id)
             over.append(id)
-        case .ended(let outcome):
+        case .ended(let outcome, _):
             let result = JobResult(outcome)
             count(result)
             tell(outcome.id, .ended(result)) { $0.isFinal(outcome) || $0.feedback.contains(.success) }

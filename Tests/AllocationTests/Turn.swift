@@ -20,7 +20,7 @@ struct Turn {
     private var node: NodeEngine
     private var (toNode, toDistributor) = (ByteWriter(), ByteWriter())
     private var (atNode, atDistributor) = (FrameDecoder(), FrameDecoder())
-    private var events: [ClientEngine.Told] = []
+    private var events: [ClientEngine.Event] = []
     private(set) var ended = 0
 
     private static let application = LinkID(1)
@@ -97,7 +97,7 @@ struct Turn {
         }
         client.takeEvents(into: &events)
         var ended = 0
-        events.takeEach { event, _ in if case .ended = event { ended += 1 } }
+        events.takeEach { event in if case .ended = event { ended += 1 } }
         self.ended += ended
     }
 }

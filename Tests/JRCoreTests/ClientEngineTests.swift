@@ -27,8 +27,12 @@ import Testing
         actions.sent(to: link).compactMap { if case .enqueue(let request) = $0 { Int(request.id.low) } else { nil } }
     }
 
+    private func heard(_ number: Int, _ listener: Handle? = nil) -> ClientEngine.Heard {
+        ClientEngine.Heard(id: jobID(number), listener: listener)
+    }
+
     private func ended(_ events: [ClientEngine.Event]) -> [OutcomeKey] {
-        events.compactMap { if case .ended(let outcome) = $0 { outcome.key } else { nil } }
+        events.compactMap { if case .ended(let outcome, _) = $0 { outcome.key } else { nil } }
     }
 
     @Test("beside its distributor a job is handed over at once, unless something goes before it, and ends unasked")
@@ -69,7 +73,10 @@ import Testing
         #expect(enqueued(engine.takeActions(), to: link) == [3, 1, 2])
         engine.received(.receipt(ids: [jobID(1)], level: .stored, node: "n1", text: ""), from: link)
         engine.received(.receipt(ids: [jobID(2)], level: .accepted, node: "", text: "busy"), from: link)
-        #expect(engine.takeEvents() == [.stored(jobID(1), node: "n1"), .accepted(jobID(2), reason: "busy")])
+        #expect(
+            engine.takeEvents() == [
+                .reached(.stored, [heard(1)], text: "n1"), .reached(.accepted, [heard(2)], text: "busy"),
+            ])
         engine.linkClosed(link)
         open(&engine, LinkID(2))
         #expect(enqueued(engine.takeActions(), to: LinkID(2)) == [3, 2])
@@ -95,7 +102,8 @@ import Testing
         var engine = connected()
         engine.enqueue(request(1, feedback: .both))
         engine.received(.ended(outcome(1)), from: link)
-        #expect(engine.takeEvents() == [.stored(jobID(1), node: "n1"), .ended(outcome(1))])
+        #expect(
+            engine.takeEvents() == [.reached(.stored, [heard(1)], text: "n1"), .ended(outcome(1), listener: nil)])
     }
 
     @Test("B37: each run of a periodic job is reported once, also one that comes after a later one")
@@ -119,7 +127,7 @@ import Testing
         engine.received(.receipt(ids: [jobID(1)], level: .stored, node: "n1", text: ""), from: link)
         engine.received(.refusal(id: jobID(2), code: .backlogFull, text: "full"), from: link)
         #expect(engine.pendingCount == 0)
-        #expect(engine.takeEvents().last == .refused(jobID(2), code: .backlogFull, text: "full"))
+        #expect(engine.takeEvents().last == .refused(heard(2), code: .backlogFull, text: "full"))
     }
 
     @Test("a question is asked again over a new connection and answered once")

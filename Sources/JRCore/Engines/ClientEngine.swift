@@ -9,20 +9,20 @@ public import JRWire
 /// nothing is lost and nothing made twice. An outcome is acknowledged each time it comes and reported the first time.
 public struct ClientEngine: Sendable {
     public enum Event: Sendable, Equatable {
-        /// The distributor holds the job in memory; `reason` says what it waits for.
-        case accepted(JobID, reason: String)
-        case stored(JobID, node: String)
-        case refused(JobID, code: RefusalCode, text: String)
-        case ended(JobOutcome)
+        /// Jobs that came so far together: `text` is what they wait for in the distributor's memory, or the name of the
+        /// node that has stored them.
+        case reached(ReceiptLevel, [Heard], text: String)
+        case refused(Heard, code: RefusalCode, text: String)
+        case ended(JobOutcome, listener: Handle?)
         case answered(UInt32, Value)
         case notAnswered(UInt32, code: RefusalCode, text: String)
     }
 
-    /// An event, and what was given with the job that it is of.
-    public struct Told: Sendable {
-        /// The event.
-        public var event: Event
-        /// Whoever waits for the job, by whatever number the one who enqueued it gave.
+    /// A job of which there is news.
+    public struct Heard: Sendable, Equatable, BitwiseCopyable {
+        /// The job.
+        public var id: JobID
+        /// Whoever waits for it, by whatever number the one who enqueued it gave.
         public var listener: Handle?
     }
 
@@ -47,6 +47,20 @@ public struct ClientEngine: Sendable {
             if reported.count >= ClientEngine.runsRemembered { reported.removeFirst() }
             reported.append(run)
         }
+
+        /// Becomes another one, in its place, which ``empty()`` has left; without a request.
+        mutating func renew(feedback: Feedback, order: UInt64, listener: Handle?) {
+            self.feedback = feedback
+            self.order = order
+            self.listener = listener
+            isStored = false
+        }
+
+        /// Lets go of the memory that it has beside its place: mostly none, and to set an optional request costs.
+        mutating func empty() {
+            if case .some = request { request = nil }
+            if !reported.isEmpty { reported = [] }
+        }
     }
 
     private struct Question: Sendable {
@@ -67,7 +81,7 @@ public struct ClientEngine: Sendable {
     private var nextOrder: UInt64 = 0
     private var nextQuestion: UInt32 = 1
     private var actions: [LinkAction] = []
-    private var events: [Told] = []
+    private var events: [Event] = []
     private var received: [OutcomeKey] = []
 
     public init(name: String, session: JobID) {
@@ -98,11 +112,18 @@ public struct ClientEngine: Sendable {
         let (id, feedback) = (request.id, request.feedback)
         if let known = handles[id] { return enqueueAgain(known, request, order, listener) }
         unstoredCount += 1
+        let handle = keep(feedback, order, listener)
+        handles.insert(handle, for: id)
         let kept = request
-        let job = Pending(request: kept, feedback: feedback, order: order, listener: listener)
-        handles.insert(pending.insert(job), for: id)
+        pending.with(handle) { $0.request = kept }
         if let link { actions.append(.send(link, .enqueue(request))) }
         return nil
+    }
+
+    /// Keeps a job, without its request, in the place of one that is over.
+    private mutating func keep(_ feedback: Feedback, _ order: UInt64, _ listener: Handle?) -> Handle {
+        pending.reuse { $0.renew(feedback: feedback, order: order, listener: listener) }
+            ?? pending.insert(Pending(request: nil, feedback: feedback, order: order, listener: listener))
     }
 
     /// Notes a job that its caller hands to the distributor at once, in this process: that link does not break.
@@ -114,10 +135,9 @@ public struct ClientEngine: Sendable {
     ///   no distributor, or something is to be said before it.
     public mutating func keepHandedOver(_ request: JobRequest, listener: Handle?) -> Bool {
         guard isLocal, link != nil, actions.isEmpty else { return false }
-        let handle = pending.insert(
-            Pending(request: nil, feedback: request.feedback, order: nextOrder, listener: listener))
+        let handle = keep(request.feedback, nextOrder, listener)
         guard handles.insert(handle, for: request.id) == nil else {
-            pending.discard(handle)
+            pending.leave(handle)
             return false
         }
         nextOrder += 1
@@ -196,25 +216,34 @@ public struct ClientEngine: Sendable {
     public mutating func received(_ message: consuming Message, from link: LinkID) {
         switch consume message {
         case .receipt(let ids, let level, let node, let text):
-            for id in ids { receipt(id, level, node, text) }
+            receipt(ids, level, text: level == .stored ? node : text)
         case .refusal(let id, let code, let text):
             guard let job = handles.remove(id).flatMap({ pending.remove($0) }) else { break }
             if !job.isStored { unstoredCount -= 1 }
-            tell(.refused(id, code: code, text: text), job.listener)
+            events.append(.refused(Heard(id: id, listener: job.listener), code: code, text: text))
         case .ended(let outcome):
             if !isLocal { received.append(outcome.key) }
             ended(consume outcome)
         case .reply(let number, let result):
-            if questions.removeValue(forKey: number) != nil { tell(.answered(number, result)) }
+            if questions.removeValue(forKey: number) != nil { events.append(.answered(number, result)) }
         case .replyFailure(let number, let code, let text):
             guard questions.removeValue(forKey: number) != nil else { break }
-            tell(.notAnswered(number, code: code, text: text))
+            events.append(.notAnswered(number, code: code, text: text))
         case .heartbeat, .draining, .failure: break
-        case let other:
-            let word = String(describing: other).prefix { $0 != "(" }
-            let text = "the message '\(word)' has no place in an application: see docs/protocol.md"
-            actions.append(.refuse(link, code: .protocolError, text: text))
+        // One by one: a name for all of them would be a copy of each of those above.
+        case .hello: unexpected("hello", link)
+        case .enqueue: unexpected("enqueue", link)
+        case .job: unexpected("job", link)
+        case .stored: unexpected("stored", link)
+        case .grant: unexpected("grant", link)
+        case .outcomesReceived: unexpected("outcomesReceived", link)
+        case .request: unexpected("request", link)
         }
+    }
+
+    private mutating func unexpected(_ word: String, _ link: LinkID) {
+        let text = "the message '\(word)' has no place in an application: see docs/protocol.md"
+        actions.append(.refuse(link, code: .protocolError, text: text))
     }
 
     public mutating func takeActions() -> [LinkAction] {
@@ -237,39 +266,43 @@ public struct ClientEngine: Sendable {
     }
 
     public mutating func takeEvents() -> [Event] {
-        var taken: [Told] = []
+        var taken: [Event] = []
         takeEvents(into: &taken)
-        return taken.map(\.event)
+        return taken
     }
 
     /// What is to be told since the last call, in order.
     ///
     /// - Parameter events: an empty array, whose memory the engine fills next.
-    public mutating func takeEvents(into events: inout [Told]) { swap(&events, &self.events) }
+    public mutating func takeEvents(into events: inout [Event]) { swap(&events, &self.events) }
 
-    private mutating func tell(_ event: consuming Event, _ listener: Handle? = nil) {
-        events.append(Told(event: event, listener: listener))
-    }
-
-    private mutating func receipt(_ id: JobID, _ level: ReceiptLevel, _ node: String, _ text: String) {
-        guard let handle = handles[id] else { return }
-        let known = pending.with(handle) { job in
-            defer { if level == .stored { job.isStored = true } }
-            return (isNews: !job.isStored, isOver: job.feedback.isEmpty, listener: job.listener)
+    /// - Parameter text: of the event.
+    private mutating func receipt(_ ids: [JobID], _ level: ReceiptLevel, text: String) {
+        var news: [Heard] = []
+        news.reserveCapacity(ids.count)
+        for id in ids {
+            guard let handle = handles[id] else { continue }
+            let known = pending.with(handle) { job in
+                defer { if level == .stored { job.isStored = true } }
+                return (isNews: !job.isStored, isOver: job.feedback.isEmpty, listener: job.listener)
+            }
+            guard let known, known.isNews else { continue }
+            news.append(Heard(id: id, listener: known.listener))
+            if level == .stored {
+                unstoredCount -= 1
+                if known.isOver {
+                    handles.remove(id)
+                    forget(handle)
+                }
+            }
         }
-        guard let known, known.isNews else { return }
-        switch level {
-        case .accepted: tell(.accepted(id, reason: text), known.listener)
-        case .stored:
-            unstoredCount -= 1
-            tell(.stored(id, node: node), known.listener)
-            if known.isOver { forget(id, handle) }
-        }
+        if !news.isEmpty { events.append(.reached(level, news, text: text)) }
     }
 
     private mutating func ended(_ outcome: consuming JobOutcome) {
         let (id, run, isFinal) = (outcome.id, outcome.run, outcome.isFinal)
-        guard let handle = handles[id] else { return }
+        // Nearly always it is the last that is heard of it.
+        guard let handle = isFinal ? handles.remove(id) : handles[id] else { return }
         let known = pending.with(handle) { job in
             let (isNews, wasStored) = (job.isNews(run), job.isStored)
             if isNews, !isFinal {
@@ -278,32 +311,35 @@ public struct ClientEngine: Sendable {
             }
             return (isNews: isNews, wasStored: wasStored, listener: job.listener)
         }
-        guard let known, known.isNews else { return }
+        guard let known, known.isNews else {
+            if isFinal { handles.insert(handle, for: id) }
+            return
+        }
         // Its receipt was lost with a connection.
         if !known.wasStored {
             unstoredCount -= 1
-            tell(.stored(id, node: outcome.node), known.listener)
+            events.append(.reached(.stored, [Heard(id: id, listener: known.listener)], text: outcome.node))
         }
-        tell(.ended(consume outcome), known.listener)
-        if isFinal { forget(id, handle) }
+        events.append(.ended(consume outcome, listener: known.listener))
+        if isFinal { forget(handle) }
     }
 
-    private mutating func forget(_ id: JobID, _ handle: Handle) {
-        handles.remove(id)
-        pending.discard(handle)
+    /// Its id was taken out of ``handles`` before.
+    private mutating func forget(_ handle: Handle) {
+        pending.with(handle) { $0.empty() }
+        pending.leave(handle)
     }
 }
 
-extension [ClientEngine.Told] {
+extension [ClientEngine.Event] {
     /// Takes out all, in order, moved and not copied; the array is empty then, and keeps its memory.
     ///
     /// - Parameter body: does one.
-    public mutating func takeEach(_ body: (consuming ClientEngine.Event, Handle?) -> Void) {
+    public mutating func takeEach(_ body: (consuming ClientEngine.Event) -> Void) {
         for index in indices {
-            let listener = self[index].listener
             var event = ClientEngine.Event.answered(0, .null)
-            swap(&event, &self[index].event)
-            body(event, listener)
+            swap(&event, &self[index])
+            body(event)
         }
         removeAll(keepingCapacity: true)
     }

@@ -12,26 +12,26 @@ extension DistributorEngine {
     var heldJobs: Int { jobs.count + backlog.count }
 
     /// Whether the next job of this line goes into the backlog: behind those that are there, or with a long line
-    /// before it.
-    func standsFarBack(in route: Int) -> Bool {
+    /// before it. (Mutating, as else the whole engine would be copied for the call.)
+    mutating func standsFarBack(in route: Int) -> Bool {
         backlog.hasLine(of: route) || router.routes[route].waiting.count >= heldInLine
     }
 
     mutating func sendWaiting() {
-        while let match = router.nextMatch() {
-            if router.routes[match.route].waiting.isEmpty { bringForward(match.route) }
-            // A job that was settled while it waited leaves its place in the line behind.
-            if jobs.with(match.job, { $0.node == nil }) == true { dispatch(match.job, to: match.node) }
+        while let line = router.nextLine() {
+            while let (handle, node) = router.nextMatch(of: line.route, before: line.end) {
+                if router.routes[line.route].waiting.isEmpty { bringForward(line.route) }
+                // A job that was settled while it waited leaves its place in the line behind.
+                if jobs.with(handle, { $0.node == nil }) == true { dispatch(handle, to: node) }
+            }
         }
     }
 
     private mutating func bringForward(_ route: Int) {
         guard backlog.hasLine(of: route) else { return }
         for _ in 0..<max(1, heldInLine / 4) {
-            guard let next = backlog.popFirst(of: route) else { return }
-            let id = next.request.id
-            let handle = jobs.insert(HeldJob(request: next.request, order: next.order, route: route, node: nil))
-            handles[id] = handle
+            guard var next = backlog.popFirst(of: route) else { return }
+            let handle = hold(&next.request, order: next.order, route: route)
             router.wait(handle, order: next.order, in: route)
         }
     }

@@ -21,6 +21,21 @@ public struct DistributorEngine: Sendable {
 
         var share: Share { Share(node: node, route: route, bytes: request.arguments.count) }
         var wireBytes: Int { share.wireBytes }
+
+        /// Becomes another one, in its place.
+        mutating func renew(_ request: inout JobRequest, order: UInt64, route: Int) {
+            swap(&self.request, &request)
+            self.order = order
+            self.route = route
+            node = nil
+            lostAt = nil
+        }
+
+        /// Lets go of the memory that it has beside its place, before that is left to another one.
+        mutating func empty() {
+            request.arguments = []
+            request.options = .standard
+        }
     }
 
     /// What is counted of a job.
@@ -205,7 +220,7 @@ public struct DistributorEngine: Sendable {
     public mutating func received(_ message: consuming Message, from link: LinkID, at now: Now) {
         switch consume message {
         case .heartbeat: break
-        case .enqueue(let request): enqueued(request, from: link, at: now)
+        case .enqueue(var request): enqueued(&request, from: link, at: now)
         case .outcomesReceived(let keys):
             guard clientSessions[link] != nil else { return unexpected("outcomesReceived", link) }
             acknowledge(keys)
@@ -241,14 +256,14 @@ public struct DistributorEngine: Sendable {
     /// A job from an application.
     ///
     /// - Parameters:
-    ///   - request: given away.
+    ///   - request: taken, and something else left in its place, so that its way through here copies little of it.
     ///   - link: of the application.
     ///   - now: the time.
-    public mutating func enqueued(_ request: consuming JobRequest, from link: LinkID, at now: Now) {
+    public mutating func enqueued(_ request: inout JobRequest, from link: LinkID, at now: Now) {
         guard let client = clientSession(link) else { return unexpected("enqueue", link) }
         request.client = client
         if alwaysUsesSpecifiedNode { request.options.placement.isStrict = true }
-        enqueue(request, from: link, at: now)
+        enqueue(&request, from: link, at: now)
     }
 
     /// The application behind a link; mostly that of the last job.
@@ -265,7 +280,7 @@ public struct DistributorEngine: Sendable {
 
     // MARK: Jobs in
 
-    private mutating func enqueue(_ request: consuming JobRequest, from link: LinkID, at now: Now) {
+    private mutating func enqueue(_ request: inout JobRequest, from link: LinkID, at now: Now) {
         if let handle = handles[request.id] {
             if jobs[handle]?.node == nil {
                 note(request.id, of: request.client, .accepted, route: jobs[handle]?.route ?? 0)
@@ -306,8 +321,7 @@ public struct DistributorEngine: Sendable {
             return
         }
         let (id, client) = (request.id, request.client)
-        let handle = jobs.insert(HeldJob(request: consume request, order: order, route: route, node: nil))
-        handles.insert(handle, for: id)
+        let handle = hold(&request, order: order, route: route)
         // A line that already waits goes first.
         if router.routes[route].waiting.isEmpty, let node = router.choose(for: route) {
             dispatch(handle, to: node)
@@ -317,6 +331,15 @@ public struct DistributorEngine: Sendable {
             if router.isServable(route) { sendWaiting() }
             if jobs.with(handle, { $0.node == nil }) == true { note(id, of: client, .accepted, route: route) }
         }
+    }
+
+    /// Holds a job that waits, in the place of one that was settled.
+    mutating func hold(_ request: inout JobRequest, order: UInt64, route: Int) -> Handle {
+        let id = request.id
+        let reused = jobs.reuse { $0.renew(&request, order: order, route: route) }
+        let handle = reused ?? jobs.insert(HeldJob(request: request, order: order, route: route, node: nil))
+        handles.insert(handle, for: id)
+        return handle
     }
 
     private var backlogFull: String {
@@ -351,21 +374,31 @@ public struct DistributorEngine: Sendable {
 
     private mutating func stored(_ ids: [JobID], by link: LinkID) {
         guard let name = router.name(of: link) else { return }
+        // Of those that were on their way from here to there, which are nearly always all.
+        var arrivedBytes = 0
         for id in ids {
             guard let handle = handles.remove(id) else { continue }
             // Looked at where it is, and not moved: nothing of it is wanted any more.
             let found = jobs.with(handle) { job in
-                (job.request.client, job.request.created, job.share, job.lostAt.map { $0 != name } == true)
+                defer { job.empty() }
+                return (job.request.client, job.request.created, job.share, job.lostAt.map { $0 != name } == true)
             }
-            guard let (client, created, share, mayBeElsewhere) = found else { continue }
-            jobs.discard(handle)
+            guard let (client, created, left, mayBeElsewhere) = found else { continue }
+            var share = left
+            jobs.leave(handle)
             counters.stored += 1
             // Sent elsewhere meanwhile, or before to a node that may have stored it as well: it may run twice.
             if share.node != link || mayBeElsewhere { counters.maybeDuplicate += 1 }
             note(id, of: client, .stored, node: name)
             recent.insert(id, name, created: created)
+            if share.node == link {
+                arrivedBytes += share.wireBytes
+                onTheWire -= 1
+                share.node = nil
+            }
             settled(share)
         }
+        router.update(link) { $0.unstoredBytes -= arrivedBytes }
         dropSettled(link)
         sendWaiting()
     }
@@ -380,9 +413,14 @@ public struct DistributorEngine: Sendable {
     }
 
     mutating func forget(_ handle: Handle) {
-        guard let job = jobs.remove(handle) else { return }
-        handles.remove(job.request.id)
-        settled(job.share)
+        let left = jobs.with(handle) { job in
+            defer { job.empty() }
+            return (job.request.id, job.share)
+        }
+        guard let (id, share) = left else { return }
+        jobs.leave(handle)
+        handles.remove(id)
+        settled(share)
     }
 
     /// What is counted of a job that is no longer among the others.

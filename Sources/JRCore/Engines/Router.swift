@@ -188,6 +188,10 @@ struct Router: Sendable {
     mutating func choose(for route: Int) -> LinkID? {
         let count = routes[route].eligible.count
         let isScheduled = routes[route].key.isScheduled
+        if count == 1 {
+            let only = routes[route].eligible[0]
+            return with(only) { $0.takes(scheduled: isScheduled) } == true ? only : nil
+        }
         let preferred = routes[route].isPlain ? [] : routes[route].key.placement.preferred
         var best: (position: Int, tier: Int, load: Int)?
         for step in 0..<count {
@@ -205,36 +209,52 @@ struct Router: Sendable {
         return routes[route].eligible[best.position]
     }
 
-    /// The oldest waiting job for which there is a free node now, with that node.
-    mutating func nextMatch() -> (job: Handle, route: Int, node: LinkID)? {
+    /// The line with the oldest waiting job for which there is a free node now, and the order of the oldest in any
+    /// other such line: what waits in the first and came before that is next, since free nodes only get fewer.
+    mutating func nextLine() -> (route: Int, end: UInt64)? {
         var oldest: (route: Int, order: UInt64)?
+        var end = UInt64.max
         for number in routes.indices {
             guard let head = routes[number].waiting.first, isServable(number) else { continue }
-            if let oldest, oldest.order <= head.order { continue }
-            oldest = (number, head.order)
+            if let known = oldest, known.order <= head.order {
+                end = min(end, head.order)
+            } else {
+                if let known = oldest { end = known.order }
+                oldest = (number, head.order)
+            }
         }
-        guard let oldest, let node = choose(for: oldest.route),
-            let job = routes[oldest.route].waiting.popFirst()?.job
-        else { return nil }
-        return (job, oldest.route, node)
+        return oldest.map { ($0.route, end) }
+    }
+
+    /// Takes the first out of a line for which there is a free node now, with that node.
+    ///
+    /// - Parameters:
+    ///   - route: the line.
+    ///   - end: only what came before this.
+    mutating func nextMatch(of route: Int, before end: UInt64) -> (job: Handle, node: LinkID)? {
+        guard let head = routes[route].waiting.first, head.order < end, let node = choose(for: route) else {
+            return nil
+        }
+        routes[route].waiting.popFirst()
+        return (head.job, node)
     }
 
     /// Why jobs of this route wait, for people.
     func reasonToWait(_ route: Int) -> String {
         let key = routes[route].key
         if nodes.isEmpty { return "no node is connected" }
-        let known = nodes.sorted { $0.key < $1.key }
-            .map { _, node in
-                "\(node.name) knows \(node.jobs.isEmpty ? "none" : node.jobs.sorted().joined(separator: ", "))"
-            }
-            .joined(separator: "; ")
+        if !routes[route].eligible.isEmpty { return "every node that may run it has as many jobs as it takes" }
         if !nodes.values.contains(where: { $0.jobs.contains(key.name) }) {
-            return "no connected node knows the job '\(key.name)' (\(known))"
+            return "no connected node knows the job '\(key.name)' (\(knownJobs))"
         }
-        if routes[route].eligible.isEmpty {
-            return "no node that the job may run on is connected (\(known))"
+        return "no node that the job may run on is connected (\(knownJobs))"
+    }
+
+    private var knownJobs: String {
+        let known = nodes.sorted { $0.key < $1.key }.map { _, node in
+            "\(node.name) knows \(node.jobs.isEmpty ? "none" : node.jobs.sorted().joined(separator: ", "))"
         }
-        return "every node that may run it has as many jobs as it takes"
+        return known.joined(separator: "; ")
     }
 
     mutating func isServable(_ number: Int) -> Bool {

@@ -22,8 +22,8 @@ final class ClientInbox: Sendable {
     private let state = Mutex(State())
 
     /// On the reactor's own thread a job goes to the shell at once, unless others wait before it.
-    func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
-        if isEmpty, shell.callHere({ shell in shell.enqueue(request, observer) }) { return }
+    func enqueue(_ request: consuming JobRequest, _ observer: JobObserver?) {
+        if isEmpty, shell.callHere({ shell in shell.enqueue(&request, observer) }) { return }
         add(.enqueue(request, observer))
     }
 
@@ -49,7 +49,7 @@ final class ClientInbox: Sendable {
         var calls = take()
         for call in calls {
             switch call {
-            case .enqueue(let request, let observer): shell.enqueue(request, observer)
+            case .enqueue(var request, let observer): shell.enqueue(&request, observer)
             case .other(let body): body(shell, loop)
             }
         }

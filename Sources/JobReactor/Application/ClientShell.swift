@@ -27,7 +27,7 @@ final class ClientShell: PeerLinkOwner {
     @exclusivity(unchecked) private var observers = SlotMap<Observers>()
     /// Taken from the engine and told; kept for their memory.
     private var actions: [LinkAction] = []
-    private var events: [ClientEngine.Told] = []
+    private var events: [ClientEngine.Event] = []
 
     /// Nearly always one.
     private struct Observers {
@@ -94,13 +94,14 @@ final class ClientShell: PeerLinkOwner {
         messages.takeEach(for: link) { engine.received($0, from: link) }
     }
 
-    func enqueue(_ request: JobRequest, _ observer: JobObserver?) {
+    /// - Parameter request: taken, and something else left in its place, so that a job's way copies little of it.
+    func enqueue(_ request: inout JobRequest, _ observer: JobObserver?) {
         let untilEnd = !request.feedback.isEmpty
         // Not by `map`, which would put the closure in two boxes.
         var made: Handle?
         if let observer { made = observers.insert(Observers(first: observer, firstUntilEnd: untilEnd)) }
         if let (distributor, link) = local, engine.keepHandedOver(request, listener: made) {
-            distributor.enqueue(request, from: link)
+            distributor.enqueue(&request, from: link)
             unstored?.count = engine.unstoredCount
             return
         }
@@ -190,10 +191,10 @@ final class ClientShell: PeerLinkOwner {
             }
         }
         self.actions = outgoing.emptied()
-        var events: [ClientEngine.Told] = []
+        var events: [ClientEngine.Event] = []
         swap(&events, &self.events)
         engine.takeEvents(into: &events)
-        events.takeEach { tell($0, $1) }
+        events.takeEach { tell($0) }
         swap(&events, &self.events)
         unstored?.count = engine.unstoredCount
     }
@@ -203,31 +204,33 @@ final class ClientShell: PeerLinkOwner {
         observers.with(listener) { $0.firstUntilEnd && $0.others.isEmpty ? $0.first : nil } ?? nil
     }
 
-    private func tell(_ event: consuming ClientEngine.Event, _ listener: Handle?) {
+    private func tell(_ event: consuming ClientEngine.Event) {
         switch consume event {
-        case .accepted(_, let reason):
+        case .reached(let level, let jobs, let text):
+            let event: JobEvent = level == .stored ? .stored(node: text) : .accepted(reason: text)
+            for job in jobs {
+                if let listener = job.listener { tell(listener, event, isStored: level == .stored) }
+            }
+        case .refused(let job, let code, let text):
+            guard let listener = job.listener, let found = observers.remove(listener) else { break }
+            found.tell(.refused(JobReactorError(.init(code), what: "job \(job.id) was refused", why: text)))
+        case .ended(let outcome, let listener):
             guard let listener else { break }
-            if let alone = alone(listener) { return alone(.accepted(reason: reason)) }
-            if let found = observers[listener] { found.tell(.accepted(reason: reason)) }
-        case .stored(_, let node):
-            guard let listener else { break }
-            if let alone = alone(listener) { return alone(.stored(node: node)) }
-            guard let found = observers[listener] else { break }
-            if !found.firstUntilEnd || !found.others.isEmpty { observers[listener] = found.untilEnd }
-            found.tell(.stored(node: node))
-        case .refused(let id, let code, let text):
-            guard let listener, let found = observers.remove(listener) else { break }
-            found.tell(.refused(JobReactorError(.init(code), what: "job \(id) was refused", why: text)))
-        case .ended(let outcome):
-            guard let listener,
-                let found = outcome.isFinal ? observers.remove(listener) : observers[listener]
-            else { break }
-            found.tell(.ended(JobResult(outcome)))
+            let found = outcome.isFinal ? observers.remove(listener) : observers[listener]
+            found?.tell(.ended(JobResult(outcome)))
         case .answered(let number, let value): answers.removeValue(forKey: number)?(.success(value))
         case .notAnswered(let number, let code, let text):
             answers.removeValue(forKey: number)?(
                 .failure(JobReactorError(.init(code), what: "the distributor did not answer", why: text)))
         }
+    }
+
+    /// Tells whoever waits for a job how far it has come.
+    private func tell(_ listener: Handle, _ event: JobEvent, isStored: Bool) {
+        if let alone = alone(listener) { return alone(event) }
+        guard let found = observers[listener] else { return }
+        if isStored, !found.firstUntilEnd || !found.others.isEmpty { observers[listener] = found.untilEnd }
+        found.tell(event)
     }
 }
 

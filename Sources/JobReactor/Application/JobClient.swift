@@ -78,7 +78,7 @@ public final class JobClient: JobQueue, Sendable {
     }
 
     /// See ``JobQueue``.
-    public func submit(_ request: JobRequest, _ observer: JobObserver?) throws(JobReactorError) {
+    public func submit(_ request: consuming JobRequest, _ observer: JobObserver?) throws(JobReactorError) {
         inbox.enqueue(request, observer)
     }
 

@@ -19,29 +19,26 @@ public typealias JobObserver = @Sendable (JobEvent) -> Void
 
 /// How a job ended.
 public struct JobResult: Sendable {
-    /// The job.
-    public let id: JobID
-    /// Whether it is complete, failed or cancelled.
-    public let ending: JobOutcome.Ending
-    /// As the job and its callbacks, or its errbacks, left them.
-    public let arguments: JobArguments
-    /// What went wrong in the last attempt of a job that failed.
-    public let error: String?
-    /// The attempt that ended it, from 1.
-    public let attempt: Int
-    /// Where it ran; empty for a job that was cancelled before it came to a node.
-    public let node: String
-    /// False when a periodic job goes on.
-    public let isFinal: Bool
+    /// As its node told it, and not in parts of its own, which would be copied one by one.
+    private let outcome: JobOutcome
 
-    package init(_ outcome: JobOutcome) {
-        id = outcome.id
-        ending = outcome.ending
-        arguments = JobArguments(encoded: outcome.arguments)
-        error = outcome.error
-        attempt = outcome.attempt
-        node = outcome.node
-        isFinal = outcome.isFinal
+    /// The job.
+    public var id: JobID { outcome.id }
+    /// Whether it is complete, failed or cancelled.
+    public var ending: JobOutcome.Ending { outcome.ending }
+    /// As the job and its callbacks, or its errbacks, left them.
+    public var arguments: JobArguments { JobArguments(encoded: outcome.arguments) }
+    /// What went wrong in the last attempt of a job that failed.
+    public var error: String? { outcome.error }
+    /// The attempt that ended it, from 1.
+    public var attempt: Int { outcome.attempt }
+    /// Where it ran; empty for a job that was cancelled before it came to a node.
+    public var node: String { outcome.node }
+    /// False when a periodic job goes on.
+    public var isFinal: Bool { outcome.isFinal }
+
+    package init(_ outcome: consuming JobOutcome) {
+        self.outcome = outcome
     }
 }
 

@@ -11,7 +11,7 @@ public protocol JobQueue: Sendable {
     /// Hands over one job. The forms of `enqueue` make the request; only a new kind of queue needs to know this.
     ///
     /// - Throws: ``JobReactorError`` for what is known to be wrong at once; `observer` hears all the rest.
-    func submit(_ request: JobRequest, _ observer: JobObserver?) throws(JobReactorError)
+    func submit(_ request: consuming JobRequest, _ observer: JobObserver?) throws(JobReactorError)
 
     /// Puts a question about jobs (`list`, `show`, `nodes`, `stats`, `cancel`, …); `answer` is called once, when a
     /// distributor has answered.
@@ -116,8 +116,9 @@ extension JobQueue {
             id: id ?? JobID.fresh(at: now), name: name, arguments: args.encoded, created: now, feedback: feedback,
             options: options.fixed(at: now))
         try JobReactorError.check(request, at: now)
+        let made = request.id
         try submit(request, observe)
-        return request.id
+        return made
     }
 
     private func enqueue<Output>(

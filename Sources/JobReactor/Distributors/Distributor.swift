@@ -77,7 +77,7 @@ public final class Distributor: JobQueue, Sendable {
     }
 
     /// See ``JobQueue``.
-    public func submit(_ request: JobRequest, _ observer: JobObserver?) throws(JobReactorError) {
+    public func submit(_ request: consuming JobRequest, _ observer: JobObserver?) throws(JobReactorError) {
         try client.submit(request, observer)
     }
 

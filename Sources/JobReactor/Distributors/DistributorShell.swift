@@ -91,8 +91,10 @@ final class DistributorShell: PeerLinkOwner {
     }
 
     /// A job of this link, at once.
-    func enqueue(_ request: JobRequest, from link: LinkID) {
-        engine.enqueued(request, from: link, at: loop.now)
+    ///
+    /// - Parameter request: taken, and something else left in its place.
+    func enqueue(_ request: inout JobRequest, from link: LinkID) {
+        engine.enqueued(&request, from: link, at: loop.now)
         planTurn()
     }
 

@@ -72,10 +72,10 @@ extension World {
     /// What the application is told.
     func told(_ index: Int, _ event: ClientEngine.Event) {
         switch event {
-        case .accepted: break
-        case .stored(let id, _): jobs[id]?.isAcknowledged = true
-        case .refused(let id, let code, let text): complain("\(id) is refused: \(code), \(text)")
-        case .ended(let outcome): ended(index, outcome)
+        case .reached(.accepted, _, _): break
+        case .reached(.stored, let stored, _): for job in stored { jobs[job.id]?.isAcknowledged = true }
+        case .refused(let job, let code, let text): complain("\(job.id) is refused: \(code), \(text)")
+        case .ended(let outcome, _): ended(index, outcome)
         case .answered(let number, let answer):
             guard let id = clients[index].cancels.removeValue(forKey: number) else {
                 return complain("an answer to a question that nobody asked")
