@@ -52,11 +52,15 @@ COMPLETIONS = $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $
 
 install:
 	@test -x $(BUILT)/jr || { echo "There is nothing to install: run 'make release' first."; exit 66; }
-	install -d $(BIN) $(SHARE)/man/man1 $(COMPLETIONS) $(LIBRARY)/Modules/CJRLinux
+	install -d $(BIN) $(SHARE)/man/man1 $(COMPLETIONS) $(LIBRARY)/Modules
 	install -m 755 $(PROGRAMS:%=$(BUILT)/%) $(HELPERS:%=$(BUILT)/%) $(BIN)
 	install -m 644 $(BUILT)/Modules/J*.swiftmodule $(LIBRARY)/Modules
-	install -m 644 Sources/CJRLinux/include/cjrlinux.h $(LIBRARY)/Modules/CJRLinux
-	echo 'module CJRLinux { header "cjrlinux.h" export * }' > $(LIBRARY)/Modules/CJRLinux/module.modulemap
+	for module in CJRChecksum CJRLinux; do \
+		install -d $(LIBRARY)/Modules/$$module && \
+		install -m 644 Sources/$$module/include/*.h $(LIBRARY)/Modules/$$module && \
+		(cd Sources/$$module/include && echo "module $$module { header \"$$(echo *.h)\" export * }") \
+			> $(LIBRARY)/Modules/$$module/module.modulemap || exit 1; \
+	done
 	for program in $(PROGRAMS); do \
 		$(BIN)/$$program --manual > $(SHARE)/man/man1/$$program.1 && \
 		$(BIN)/$$program --completion bash > $(SHARE)/bash-completion/completions/$$program && \

@@ -42,7 +42,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 
 // Pure: no system calls, clock, randomness, threads or Foundation. TidyTests holds the table of allowed imports.
 let pure: [Target] = [
-    library("JRBase"),
+    .target(name: "CJRChecksum"),
+    library("JRBase", ["CJRChecksum"]),
     library("JRJSON"),
     library("JRWire", ["JRBase"]),
     library("JRCore", ["JRBase", "JRWire"]),

@@ -22,6 +22,7 @@ mkdir -p "$folder/graphs" "$folder/graph"
 for module in JobReactor JobReactorTesting JRBase JRCore JRReactor JRStorage JRSystem JRWire; do
     swift symbolgraph-extract -module-name "$module" -target "$target" -minimum-access-level public \
         -skip-synthesized-members -I "$built/Modules" -output-dir "$folder/graphs" \
+        -Xcc "-fmodule-map-file=$built/CJRChecksum.build/module.modulemap" \
         -Xcc "-fmodule-map-file=$built/CJRLinux.build/module.modulemap"
 done
 swiftc -swift-version 6 scripts/SymbolGraph.swift -o "$folder/SymbolGraph"

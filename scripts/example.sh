@@ -15,7 +15,7 @@ if [[ -z ${BUILT:-} ]]; then
     BUILT=$(swift build --package-path "$root" --show-bin-path)
 fi
 
-objects=("$BUILT/CJRLinux.build"/*.o)
+objects=("$BUILT"/CJR{Checksum,Linux}.build/*.o)
 for module in "$root"/Sources/J*/; do
     # What an application links; of the objects, those whose sources are still there.
     case $module in */JRSupervis* | */JRManifest/ | */JRChaos/ | */JRCommandLine/) continue ;; esac
@@ -31,6 +31,7 @@ if [[ ! -x $program || -n $(find "${sources[@]}" "${objects[@]}" -newer "$progra
     # Two that compile the same at once both end with a whole program. The libraries are named because the toolchain's
     # own list of them (from the objects, by swift-autolink-extract) was once found empty on a busy machine.
     swiftc -swift-version 6 -warnings-as-errors -module-name Example -I "$BUILT/Modules" \
+        -Xcc "-fmodule-map-file=$BUILT/CJRChecksum.build/module.modulemap" \
         -Xcc "-fmodule-map-file=$BUILT/CJRLinux.build/module.modulemap" \
         -lswift_Concurrency -lswift_StringProcessing -lswift_RegexParser -lswiftSynchronization \
         -lswiftSwiftOnoneSupport -lswiftGlibc -lm \

@@ -1,6 +1,8 @@
+import CJRChecksum
+
 /// CRC-32C (Castagnoli), as in RFC 3720: finds every error of one bit and every burst of up to 32 bits.
 ///
-/// Eight table look-ups for eight bytes; about 1.4 GB/s.
+/// By the processor's own instruction, or else by eight table look-ups for eight bytes.
 public struct CRC32C: Sendable {
     private var state: UInt32 = 0xFFFF_FFFF
 
@@ -9,7 +11,9 @@ public struct CRC32C: Sendable {
     public var value: UInt32 { ~state }
 
     public mutating func update(_ bytes: some Collection<UInt8>) {
-        let done: Void? = bytes.withContiguousStorageIfAvailable { update($0) }
+        let done: Void? = bytes.withContiguousStorageIfAvailable { bytes in
+            if Self.hasInstruction { updateByInstruction(bytes) } else { updateByTables(bytes) }
+        }
         if done == nil {
             for byte in bytes { step(byte) }
         }
@@ -43,9 +47,16 @@ public struct CRC32C: Sendable {
         state = Self.tables[Int(UInt8(truncatingIfNeeded: state) ^ byte)] ^ (state >> 8)
     }
 
+    static let hasInstruction = cjr_has_crc32c()
+
+    // SAFETY: the pointer is read only in the call, while its owner lends it, and no further than its count says.
+    mutating func updateByInstruction(_ bytes: UnsafeBufferPointer<UInt8>) {
+        if let start = bytes.baseAddress { state = cjr_crc32c(state, start, bytes.count) }
+    }
+
     // SAFETY: the pointer is read only here, while its owner lends it; every index into it is below its count, and the
     // table's are at most 7 * 256 + 255 of its 2,048.
-    private mutating func update(_ bytes: UnsafeBufferPointer<UInt8>) {
+    mutating func updateByTables(_ bytes: UnsafeBufferPointer<UInt8>) {
         var index = 0
         Self.tables.withUnsafeBufferPointer { table in
             var crc = state

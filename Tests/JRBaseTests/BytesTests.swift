@@ -1,5 +1,6 @@
-import JRBase
 import Testing
+
+@testable import JRBase
 
 @Suite struct BytesTests {
     @Test("integers are written in the order that is asked for")
@@ -76,6 +77,23 @@ import Testing
 }
 
 @Suite struct CRC32CTests {
+    @Test("the processor's instruction and the tables come to the same, wherever and however long the bytes are")
+    func instruction() throws {
+        var random = SeededRandom(seed: 32)
+        let bytes = (0..<200).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        for start in 0..<10 {
+            for end in start..<bytes.count {
+                var (byTables, byInstruction) = (CRC32C(), CRC32C())
+                bytes[start..<end].withUnsafeBufferPointer { piece in
+                    byTables.updateByTables(piece)
+                    if CRC32C.hasInstruction { byInstruction.updateByInstruction(piece) }
+                }
+                guard CRC32C.hasInstruction else { return }
+                #expect(byInstruction.value == byTables.value, "\(start)..<\(end)")
+            }
+        }
+    }
+
     @Test("the checksums of RFC 3720 are found")
     func known() {
         #expect(CRC32C.checksum([UInt8]()) == 0)

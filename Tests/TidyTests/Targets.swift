@@ -7,6 +7,8 @@ enum Targets {
         "JRBase", "JRJSON", "JRWire", "JRCore", "JRJournal", "JRSettings", "JRSupervision", "JRManifest",
         "JRChaos", "JRCommandLine",
     ]
+    /// In C, and as pure: instructions of the processor that Swift cannot say.
+    static let pureInC: Set<String> = ["CJRChecksum"]
     static let programs: Set<String> = ["jr", "jr-node", "jr-distributor", "jr-supervisor"]
 
     /// The modules of the toolchain and the system, and who may import them. Nobody else may import any.

@@ -68,7 +68,7 @@ struct SwiftToolchain: Sendable {
 
     /// SwiftPM writes them into folders of its own; beside an installed library the compiler finds them by itself.
     private static func moduleMaps(beside modules: String) -> [String] {
-        let built = "\(Files.parent(of: modules))/CJRLinux.build/module.modulemap"
-        return Files.exists(built) ? [built] : []
+        ["CJRChecksum", "CJRLinux"].map { "\(Files.parent(of: modules))/\($0).build/module.modulemap" }
+            .filter(Files.exists)
     }
 }
