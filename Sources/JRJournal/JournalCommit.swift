@@ -4,7 +4,6 @@ import JRBase
 struct JournalCommit: Sendable {
     private(set) var buffer = ByteWriter()
     private var frames: [Frame] = []
-    private var scratch = ByteWriter()
     /// Whether it puts keys that were not there: such a commit may not use a segment's reserve.
     var addsRecords = false
 
@@ -28,24 +27,26 @@ struct JournalCommit: Sendable {
 
     /// Gives the record's length.
     mutating func put(
-        _ key: JournalKey, age: UInt64, sequence: UInt64, value: (inout ByteWriter) -> Void
+        _ key: JournalKey, age: UInt64, sequence: UInt64, _ value: Span<UInt8>
     ) throws(JournalLimit) -> Int {
-        scratch.removeAll(keepingCapacity: scratch.count <= JournalFormat.frameBodyBytes)
-        scratch.append(JournalRecord.Kind.put)
-        scratch.appendBigEndian(key.high)
-        scratch.appendBigEndian(key.low)
-        scratch.appendVarint(age)
-        value(&scratch)
-        try appendScratch(sequence)
-        return scratch.count
+        let length = 1 + JournalKey.byteCount + ByteWriter.varintBytes(age) + value.count
+        try beginRecord(length, sequence)
+        buffer.gather(length) { out in
+            out.append(JournalRecord.Kind.put)
+            out.append(key)
+            out.appendVarint(age)
+            out.append(copying: value)
+        }
+        return length
     }
 
     mutating func remove(_ key: JournalKey, sequence: UInt64) throws(JournalLimit) {
-        scratch.removeAll()
-        scratch.append(JournalRecord.Kind.remove)
-        scratch.appendBigEndian(key.high)
-        scratch.appendBigEndian(key.low)
-        try appendScratch(sequence)
+        let length = 1 + JournalKey.byteCount
+        try beginRecord(length, sequence)
+        buffer.gather(length) { out in
+            out.append(JournalRecord.Kind.remove)
+            out.append(key)
+        }
     }
 
     mutating func end(_ kind: UInt8, _ summary: SegmentSummary, sequence: UInt64) {
@@ -57,21 +58,19 @@ struct JournalCommit: Sendable {
         frames[0].count = 1
     }
 
-    private mutating func appendScratch(_ sequence: UInt64) throws(JournalLimit) {
-        guard scratch.count <= JournalFormat.recordBytes else { throw .recordTooLong(bytes: scratch.count) }
-        guard buffer.count + scratch.count <= JournalFormat.commitBytes else { throw .commitTooLong }
+    /// Room for a record of this length, in the frame that is open or a new one, and the length itself.
+    private mutating func beginRecord(_ length: Int, _ sequence: UInt64) throws(JournalLimit) {
+        guard length <= JournalFormat.recordBytes else { throw .recordTooLong(bytes: length) }
+        guard buffer.count + length <= JournalFormat.commitBytes else { throw .commitTooLong }
         if let last = frames.last {
             let body = buffer.count - last.offset - JournalFormat.frameHeaderBytes
-            if last.count >= JournalFormat.recordsPerFrame
-                || body + scratch.count + 4 > JournalFormat.frameBodyBytes
-            {
+            if last.count >= JournalFormat.recordsPerFrame || body + length + 4 > JournalFormat.frameBodyBytes {
                 beginFrame(sequence)
             }
         } else {
             beginFrame(sequence)
         }
-        buffer.appendVarint(UInt64(scratch.count))
-        buffer.append(scratch.bytes)
+        buffer.appendVarint(UInt64(length))
         frames[frames.count - 1].count += 1
         recordCount += 1
     }
@@ -128,4 +127,19 @@ public enum JournalLimit: Error, Sendable, Equatable {
     case recordTooLong(bytes: Int)
     /// All changes of one commit together are longer than ``JournalFormat/commitBytes``.
     case commitTooLong
+}
+
+extension JournalKey {
+    static let byteCount = 16
+}
+
+extension OutputSpan<UInt8> {
+    fileprivate mutating func append(_ key: JournalKey) {
+        let start = count
+        append(repeating: 0, count: JournalKey.byteCount)
+        var span = mutableSpan
+        var raw = span.mutableBytes
+        raw.storeBytes(of: key.high.bigEndian, toByteOffset: start, as: UInt64.self)
+        raw.storeBytes(of: key.low.bigEndian, toByteOffset: start + 8, as: UInt64.self)
+    }
 }

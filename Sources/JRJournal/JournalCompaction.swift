@@ -175,7 +175,7 @@ extension JournalWriter {
     /// Adds to the commit a put that lies in an old segment, if it is still what counts for its key.
     public mutating func carry(_ put: SegmentCleaner.Put) throws(JournalLimit) {
         guard index[put.key]?.sequence == put.sequence else { return }
-        try self.put(put.key) { $0.append(put.value) }
+        try self.put(put.key, put.value.span)
     }
 }
 

@@ -40,14 +40,16 @@ public struct JournalWriter: Sendable {
 
     // MARK: A commit
 
-    /// Adds a put to the commit; `value` appends the record's bytes.
-    public mutating func put(
-        _ key: JournalKey, value: (inout ByteWriter) -> Void
-    ) throws(JournalLimit) {
+    /// Adds a put to the commit.
+    ///
+    /// - Parameters:
+    ///   - key: of the record.
+    ///   - value: its bytes.
+    public mutating func put(_ key: JournalKey, _ value: Span<UInt8>) throws(JournalLimit) {
         let sequence = nextSequence + commit.recordCount
         let before = index[key]
         let order = before?.order ?? sequence
-        let bytes = try commit.put(key, age: sequence - order, sequence: sequence, value: value)
+        let bytes = try commit.put(key, age: sequence - order, sequence: sequence, value)
         if before == nil { commit.addsRecords = true }
         change(
             key,

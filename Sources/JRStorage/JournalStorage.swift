@@ -101,7 +101,7 @@ public final class JournalStorage: JobStorage {
     }
 
     public func commit(
-        _ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
+        _ changes: StorageChanges, on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
     ) {
         precondition(!isCommitting, "JournalStorage: a commit was begun while another one was under way")
         guard let mailbox, marks != nil else { preconditionFailure("JournalStorage: a commit while it is not open") }
@@ -135,7 +135,7 @@ public final class JournalStorage: JobStorage {
 /// What the loop has asked the writer thread to do: to open, at most one commit, and then perhaps to close.
 struct WriterMailbox: Sendable {
     struct Commit: Sendable {
-        var changes: [StorageChange]
+        var changes: StorageChanges
         var answer: LoopBound<(Loop, Result<Void, StorageError>) -> Void>
     }
 

@@ -12,7 +12,8 @@ final class JournalStore {
     let directory: StoreDirectory
     let sync: StorageSync
     let policy: CompactionPolicy
-    var writer: JournalWriter
+    // SAFETY: the writer calls nobody but what encodes a record, which knows nothing of this store.
+    @exclusivity(unchecked) var writer: JournalWriter
     private var segment: StoreFile
     private let witness: StoreFile
     private let lock: StoreLock
@@ -67,7 +68,7 @@ final class JournalStore {
     // MARK: Commit
 
     /// Writes the changes, all or none, and syncs them if the promise asks for it.
-    func commit(_ changes: [StorageChange]) throws(StorageError) {
+    func commit(_ changes: StorageChanges) throws(StorageError) {
         if let failure { throw failure }
         try encode(changes)
         guard writer.finishCommit() else { return }
@@ -107,22 +108,26 @@ final class JournalStore {
         do { try syncSegment() } catch { failure = error }
     }
 
-    private func encode(_ changes: [StorageChange]) throws(StorageError) {
-        for change in changes {
+    private func encode(_ changes: StorageChanges) throws(StorageError) {
+        for index in changes.indices {
+            let id = changes.id(at: index)
             do {
-                switch change {
-                case .put(let record): try writer.put(JournalKey(record.id)) { record.encode(into: &$0) }
-                case .remove(let id): try writer.remove(JournalKey(id))
+                try changes.withRecord(at: index) { record throws(JournalLimit) in
+                    if let record {
+                        try writer.put(JournalKey(id), record)
+                    } else {
+                        try writer.remove(JournalKey(id))
+                    }
                 }
             } catch {
                 writer.commitFailed()
-                throw .tooLarge(error, job: change.id, directory: directory.path)
+                throw .tooLarge(error, job: id, directory: directory.path)
             }
         }
     }
 
     /// Begins a segment that has room for the finished commit, or makes use of the reserve if there can be none.
-    private func makeRoom(for changes: [StorageChange]) throws(StorageError) {
+    private func makeRoom(for changes: StorageChanges) throws(StorageError) {
         let bytes = writer.commitBytes.count
         let addsRecords = writer.commitAddsRecords
         if !hasMadeReserve { makeReserve() }
@@ -143,7 +148,7 @@ final class JournalStore {
     }
 
     private func rotate(
-        holding bytes: Int, from choice: StoreReserve.Choice = .none, thenEncoding changes: [StorageChange]
+        holding bytes: Int, from choice: StoreReserve.Choice = .none, thenEncoding changes: StorageChanges
     ) throws(StorageError) {
         try rotate(holding: bytes, from: choice)
         try encode(changes)

@@ -16,7 +16,7 @@ public final class MemoryStorage: JobStorage {
     }
 
     public func commit(
-        _ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
+        _ changes: StorageChanges, on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
     ) {
         // In this turn still, so that what follows is sent with what has been stored.
         loop.atEndOfTurn { done($0, .success(())) }

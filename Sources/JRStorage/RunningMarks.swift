@@ -15,10 +15,11 @@ final class RunningMarks: @unchecked Sendable {
     static let bytes = slots * 16
 
     private let mapping: SharedMapping
-    private var slotOf: [JobID: Int32] = [:]
-    private var free: [Int32] = []
+    // SAFETY: no access to these calls anybody, so that no other one can begin within it.
+    @exclusivity(unchecked) private var slotOf = JobTable<Int32>()
+    @exclusivity(unchecked) private var free: [Int32] = []
     /// Marks of the process before this one that were not made again by this one.
-    private(set) var inherited: Set<JobID> = []
+    @exclusivity(unchecked) private(set) var inherited: Set<JobID> = []
     /// Marks there was no slot for.
     private(set) var unmarked = 0
 
@@ -60,20 +61,21 @@ final class RunningMarks: @unchecked Sendable {
     }
 
     func mark(_ id: JobID) {
-        inherited.remove(id)
-        guard slotOf[id] == nil, id != Self.none else { return }
-        guard let slot = free.popLast() else {
-            unmarked += 1
+        if !inherited.isEmpty { inherited.remove(id) }
+        guard id != Self.none else { return }
+        guard let slot = free.last else {
+            if slotOf[id] == nil { unmarked += 1 }
             return
         }
-        slotOf[id] = slot
+        if slotOf.insert(slot, for: id) != nil { return }
+        free.removeLast()
         mapping[word: 2 * Int(slot)] = id.high
         mapping[word: 2 * Int(slot) + 1] = id.low
     }
 
     func unmark(_ id: JobID) {
-        inherited.remove(id)
-        guard let slot = slotOf.removeValue(forKey: id) else { return }
+        if !inherited.isEmpty { inherited.remove(id) }
+        guard let slot = slotOf.remove(id) else { return }
         clear(slot)
     }
 

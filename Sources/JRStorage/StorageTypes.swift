@@ -105,7 +105,7 @@ public protocol JobStorage: AnyObject {
     /// another try, and with ``StorageError/Code-swift.enum/full`` changes that put no new job may succeed where others
     /// do not. New jobs of a commit that failed are not stored, or no longer once the next one has been made. After any
     /// other error nothing will ever be stored again and the process should end.
-    func commit(_ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void)
+    func commit(_ changes: StorageChanges, on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void)
 
     /// Whether it looks at the changes of a commit at all.
     var keepsRecords: Bool { get }

@@ -142,7 +142,7 @@ struct AllocationProbe {
             after: try recovery.finish(), sizes: SegmentSizes(first: 1 << 20, longest: 1 << 20))
         _ = writer.beginSegment(writer.nextSegmentHeader(salt: 1, created: time, commitBytes: 0))
         return try average {
-            try writer.put(JournalKey(high: 1, low: 1)) { $0.append(value) }
+            try writer.put(JournalKey(high: 1, low: 1), value.span)
             _ = writer.finishCommit()
             writer.commitWritten()
             _ = writer.synced()

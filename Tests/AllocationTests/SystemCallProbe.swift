@@ -55,8 +55,8 @@ struct SystemCallProbe {
             let name = "\(word): a commit of \(count) record\(count == 1 ? "" : "s")"
             var calls = CallCounts()
             for round in 0..<CallCounts.rounds {
-                try calls.count(round, counter) { try store.commit(jobs.map { .put($0) }) }
-                try store.commit(jobs.map { .remove($0.id) })
+                try calls.count(round, counter) { try store.commit(StorageChanges(jobs.map { .put($0) })) }
+                try store.commit(StorageChanges(jobs.map { .remove($0.id) }))
             }
             found[name] = calls.each
         }

@@ -143,7 +143,7 @@ struct NodeBench {
     mutating func commit() -> [StorageChange] {
         var changes: [StorageChange] = []
         while let batch = engine.takeBatch(at: now) {
-            changes += batch.changes
+            changes += batch.changes.each
             engine.committed(batch.number, at: now)
         }
         return changes

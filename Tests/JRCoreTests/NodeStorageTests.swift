@@ -13,7 +13,7 @@ import Testing
         #expect(bench.actions().stored(to: link).isEmpty)
         #expect(bench.runs().isEmpty)
         let batch = try bench.batch()
-        #expect(batch.changes == [.put(JobRecord(request: request(1)))])
+        #expect(batch.changes.each == [.put(JobRecord(request: request(1)))])
         #expect(bench.actions().stored(to: link).isEmpty)
         #expect(bench.runs().isEmpty)
         bench.engine.committed(batch.number, at: bench.now)

@@ -240,13 +240,13 @@ struct JournalRecoveryTests {
         var store = try MemoryStore(sizes: .usual)
         let tooLong = [UInt8](repeating: 7, count: JournalFormat.recordBytes)
         #expect(throws: JournalLimit.recordTooLong(bytes: JournalFormat.recordBytes + 18)) {
-            try store.writer.put(key(1)) { $0.append(tooLong) }
+            try store.writer.put(key(1), tooLong.span)
         }
         store.writer.commitFailed()
         let long = tooLong.prefix(JournalFormat.frameBodyBytes + 1)
         try store.commit { writer in
             try writer.put(key(0), "small")
-            try writer.put(key(1)) { $0.append(long) }
+            try writer.put(key(1), long.span)
             try writer.put(key(2), "small")
         }
         let recovered = try MemoryStore.recover(store.files)

@@ -148,7 +148,7 @@ func key(_ number: UInt64) -> JournalKey { JournalKey(high: 0xC0DE, low: number)
 
 extension JournalWriter {
     mutating func put(_ key: JournalKey, _ text: String) throws(JournalLimit) {
-        try put(key) { $0.append(text.utf8) }
+        try put(key, Array(text.utf8).span)
     }
 }
 

@@ -231,7 +231,7 @@ struct JournalStoreTests {
         try recovery.read(header.encoded())
         var writer = JournalWriter(after: try recovery.finish())
         _ = writer.beginSegment(header)
-        try writer.put(JournalKey(id(1))) { $0.append([0xC1]) }
+        try writer.put(JournalKey(id(1)), ([0xC1] as [UInt8]).span)
         _ = writer.finishCommit()
         let seal = header.encoded() + writer.commitBytes
         try Files.write(path + "/" + JournalFormat.segmentName(1), seal)

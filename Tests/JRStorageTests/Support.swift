@@ -136,7 +136,7 @@ struct StorageDriver: Sendable {
 
     func commit(_ changes: [StorageChange]) async throws(StorageError) {
         let result: Result<Void, StorageError> = await onLoop { storage, loop, answer in
-            storage.commit(changes, on: loop) { answer($1) }
+            storage.commit(StorageChanges(changes), on: loop) { answer($1) }
         }
         try result.get()
     }
@@ -171,5 +171,17 @@ func diskUse(_ path: String) throws -> Int {
         // A file may go while the others are being looked at.
         guard let status = try? Files.status(path + "/" + name), status.kind == .file else { return total }
         return total + Int(status.size)
+    }
+}
+
+extension JournalStore {
+    func commit(_ changes: [StorageChange]) throws(StorageError) { try commit(StorageChanges(changes)) }
+}
+
+extension JobStorage {
+    func commit(
+        _ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
+    ) {
+        commit(StorageChanges(changes), on: loop, done)
     }
 }

@@ -37,9 +37,9 @@ extension NodeEngine {
                 && record.outcomes.isEmpty
         }
 
-        var change: StorageChange {
-            if case .removing = phase { return .remove(record.id) }
-            return .put(record)
+        /// Adds what is to become of it in storage.
+        func change(_ changes: inout StorageChanges) {
+            if case .removing = phase { changes.remove(record.request.id) } else { changes.put(record) }
         }
 
         /// Begins an attempt; nil, and nothing is done, where the job is not ready.

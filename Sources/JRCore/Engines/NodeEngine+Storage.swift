@@ -23,12 +23,10 @@ extension NodeEngine {
             giveBack(&after)
             return nil
         }
-        var changes: [StorageChange] = []
+        var changes = StorageChanges(reserving: dirty.count, bytes: dirty.count * bytesPerChange)
         if keepsRecords {
-            changes.reserveCapacity(dirty.count)
-            for handle in dirty {
-                if let change = jobs.with(handle, { $0.change }) { changes.append(change) }
-            }
+            for handle in dirty { jobs.with(handle) { $0.change(&changes) } }
+            bytesPerChange = changes.byteCount / dirty.count + 1
         }
         let number = nextBatch
         nextBatch += 1

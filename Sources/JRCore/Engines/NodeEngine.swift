@@ -92,6 +92,8 @@ public struct NodeEngine: Sendable {
     var spareDirty: [Handle] = []
     var spareAfterCommit: [AfterCommit] = []
     var nextBatch = 1
+    /// As long as a change of the last batch was, on the average: for room in the next one.
+    var bytesPerChange = 256
     /// Set after storage took no batch: when to try again.
     var storageRetry: Instant?
     /// Why it did not.

@@ -102,7 +102,7 @@ public enum AttemptResult: Sendable, Equatable {
 /// Changes to store together, in this order.
 public struct StorageBatch: Sendable {
     public var number: Int
-    public var changes: [StorageChange]
+    public var changes: StorageChanges
 }
 
 /// Why storage did not take a batch, which it may later.

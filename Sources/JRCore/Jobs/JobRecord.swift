@@ -127,17 +127,3 @@ extension JobRecord {
         }
     }
 }
-
-/// One change of what is stored. A batch of changes is stored as a whole or not at all.
-public enum StorageChange: Sendable, Equatable {
-    /// The job as it now is, whether or not it was known.
-    case put(JobRecord)
-    case remove(JobID)
-
-    public var id: JobID {
-        switch self {
-        case .put(let record): record.id
-        case .remove(let id): id
-        }
-    }
-}

@@ -6,20 +6,40 @@ public import JRWire
 extension JobRecord {
     static let version = 1
 
+    /// In one piece, so that room for it is looked for once: a journal has two of these for each job.
     public func encode(into writer: inout ByteWriter) {
-        writer.packArray(count: 10)
-        writer.pack(unsigned: UInt64(Self.version))
-        writer.pack(request.id)
-        writer.pack(request.name)
-        writer.pack(bytes: request.arguments)
-        writer.pack(request.created.milliseconds)
-        writer.pack(unsigned: UInt64(request.feedback.rawValue))
-        writer.pack(request.client)
-        writer.pack(request.options)
-        encodeState(into: &writer)
-        writer.packArray(count: outcomes.count)
+        let isPlain = request.options.isPlain
+        let texts = request.name.utf8.count + request.arguments.count + (lastError?.utf8.count ?? 0)
+        writer.gather(Self.mostBytes + texts) { out in
+            out.putHead(ofArray: 10)
+            out.put(unsigned: UInt64(Self.version))
+            out.put(request.id)
+            out.put(text: request.name)
+            out.put(bytes: request.arguments)
+            out.put(request.created.milliseconds)
+            out.put(unsigned: UInt64(request.feedback.rawValue))
+            out.put(request.client)
+            if isPlain {
+                out.append(0xC0)
+                encodeEnd(into: &out)
+            }
+        }
+        if !isPlain {
+            writer.pack(request.options)
+            writer.gather(Self.mostBytes + (lastError?.utf8.count ?? 0)) { encodeEnd(into: &$0) }
+        }
         for outcome in outcomes { Self.encode(outcome, into: &writer) }
     }
+
+    /// What stands behind the options, but for the outcomes themselves.
+    private func encodeEnd(into out: inout OutputSpan<UInt8>) {
+        encodeState(into: &out)
+        out.putHead(ofArray: outcomes.count)
+    }
+
+    /// More than a record takes beside its texts and what the options are: two ids, ten numbers and heads, and a state
+    /// of eleven members.
+    private static var mostBytes: Int { 512 }
 
     public init(decoding bytes: ArraySlice<UInt8>) throws(UnpackError) {
         var unpacker = Unpacker(bytes)
@@ -43,45 +63,26 @@ extension JobRecord {
         }
     }
 
-    /// A map whose keys are in the order of their bytes, as all maps are written, or nil for an empty one. Without a
-    /// dictionary in between: a journal has two of these for each job.
-    private func encodeState(into writer: inout ByteWriter) {
-        let place = writer.count
+    /// A map whose keys are in the order of their bytes, as all maps are written, or nil for an empty one.
+    private func encodeState(into out: inout OutputSpan<UInt8>) {
+        let place = out.count
         var count: UInt8 = 0
-        writer.packNil()
-        func put(_ key: String) {
-            writer.pack(key)
-            count += 1
-        }
-        func put(_ key: String, _ time: WallTime?) {
-            put(key)
-            if let time { writer.pack(time.milliseconds) } else { writer.packNil() }
-        }
-        func put(_ key: String, _ number: Int) {
-            put(key)
-            writer.pack(Int64(number))
-        }
-        func put(_ key: String, _ text: String) {
-            put(key)
-            writer.pack(text)
-        }
-        func put(_ key: String, _ flag: Bool) {
-            put(key)
-            writer.pack(flag)
-        }
-        if attempt != 0 { put("attempt", attempt) }
-        if isCancelRequested { put("cancel", true) }
-        if deaths != 0 { put("deaths", deaths) }
-        if isDestroyRequested { put("destroy", true) }
-        if due != request.options.due { put("due", due) }
-        if let endedAt { put("ended_at", endedAt) }
-        if let failedAt { put("failed_at", failedAt) }
-        if let lastError { put("last_error", lastError) }
-        if let startedAt { put("run_at", startedAt) }
-        if runs != 0 { put("runs", runs) }
-        if status != .new { put("status", status.rawValue) }
+        out.append(0xC0)
+        if attempt != 0 { out.put("attempt", Int64(attempt), &count) }
+        if isCancelRequested { out.put("cancel", true, &count) }
+        if deaths != 0 { out.put("deaths", Int64(deaths), &count) }
+        if isDestroyRequested { out.put("destroy", true, &count) }
+        if due != request.options.due { out.put("due", due, &count) }
+        if let endedAt { out.put("ended_at", endedAt, &count) }
+        if let failedAt { out.put("failed_at", failedAt, &count) }
+        if let lastError { out.put("last_error", lastError, &count) }
+        if let startedAt { out.put("run_at", startedAt, &count) }
+        if runs != 0 { out.put("runs", Int64(runs), &count) }
+        if status != .new { out.put("status", status.rawValue, &count) }
+        if count == 0 { return }
         // Fewer than sixteen members: their number is in the byte that says that there is a map.
-        if count > 0 { writer.bytes[place] = 0x80 | count }
+        var span = out.mutableSpan
+        span[place] = 0x80 | count
     }
 
     private mutating func read(_ key: String, _ value: Value) throws(UnpackError) {
@@ -109,14 +110,17 @@ extension JobRecord {
     }
 
     private static func encode(_ outcome: JobOutcome, into writer: inout ByteWriter) {
-        writer.packArray(count: 7)
-        writer.pack(unsigned: UInt64(outcome.run))
-        writer.pack(unsigned: UInt64(outcome.ending.rawValue))
-        writer.pack(bytes: outcome.arguments)
-        if let error = outcome.error { writer.pack(error) } else { writer.packNil() }
-        writer.pack(unsigned: UInt64(outcome.attempt))
-        writer.pack(outcome.node)
-        writer.pack(outcome.isFinal)
+        let texts = outcome.arguments.count + (outcome.error?.utf8.count ?? 0) + outcome.node.utf8.count
+        writer.gather(Self.mostBytes + texts) { out in
+            out.putHead(ofArray: 7)
+            out.put(unsigned: UInt64(outcome.run))
+            out.put(unsigned: UInt64(outcome.ending.rawValue))
+            out.put(bytes: outcome.arguments)
+            if let error = outcome.error { out.put(text: error) } else { out.append(0xC0) }
+            out.put(unsigned: UInt64(outcome.attempt))
+            out.put(text: outcome.node)
+            out.append(outcome.isFinal ? 0xC3 : 0xC2)
+        }
     }
 
     private static func outcome(
@@ -130,5 +134,32 @@ extension JobRecord {
         return JobOutcome(
             id: id, run: run, ending: ending, arguments: arguments, error: error, attempt: try unpacker.unsigned(),
             node: try unpacker.string(), client: client, isFinal: try unpacker.bool())
+    }
+}
+
+/// Members of a state's map.
+extension OutputSpan<UInt8> {
+    fileprivate mutating func put(_ key: StaticString, _ number: Int64, _ count: inout UInt8) {
+        put(key: key)
+        put(number)
+        count += 1
+    }
+
+    fileprivate mutating func put(_ key: StaticString, _ time: WallTime?, _ count: inout UInt8) {
+        put(key: key)
+        if let time { put(time.milliseconds) } else { append(0xC0) }
+        count += 1
+    }
+
+    fileprivate mutating func put(_ key: StaticString, _ text: String, _ count: inout UInt8) {
+        put(key: key)
+        put(text: text)
+        count += 1
+    }
+
+    fileprivate mutating func put(_ key: StaticString, _ flag: Bool, _ count: inout UInt8) {
+        put(key: key)
+        append(flag ? 0xC3 : 0xC2)
+        count += 1
     }
 }

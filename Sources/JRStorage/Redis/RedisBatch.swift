@@ -23,33 +23,28 @@ struct RedisBatch {
     ///   - unmarked: jobs whose attempts are over.
     ///   - results: how many of these attempts ended in this process.
     init(
-        _ changes: [StorageChange] = [], alsoRemoving uncertain: Set<JobID> = [], unmarking unmarked: Set<JobID>,
-        results: Int
+        _ changes: StorageChanges = StorageChanges(), alsoRemoving uncertain: Set<JobID> = [],
+        unmarking unmarked: Set<JobID>, results: Int
     ) {
         var puts: Set<JobID> = []
-        for case .put(let record) in changes { puts.insert(record.id) }
-        var writer = RESPWriter(reserving: changes.count * 256)
-        var count = 0
-        func write(_ id: JobID, _ record: [UInt8]) {
+        for index in changes.indices where changes.isPut(at: index) { puts.insert(changes.id(at: index)) }
+        var writer = RESPWriter(reserving: changes.byteCount + changes.count * 64)
+        let removed = uncertain.subtracting(puts)
+        for id in removed {
             writer.bulk(id.description.utf8)
-            writer.bulk(record)
-            count += 2
+            writer.bulk([])
         }
-        for id in uncertain.subtracting(puts) { write(id, []) }
-        for change in changes {
-            switch change {
-            case .remove(let id): write(id, [])
-            case .put(let record):
-                var bytes = ByteWriter()
-                record.encode(into: &bytes)
-                write(record.id, bytes.bytes)
+        for index in changes.indices {
+            writer.bulk(changes.id(at: index).description.utf8)
+            changes.withRecord(at: index) { record in
+                if let record { writer.bulk(record) } else { writer.bulk([]) }
             }
         }
         self.puts = puts
         settled = uncertain
         self.unmarked = unmarked
         self.results = results
-        self.count = count
+        count = 2 * (removed.count + changes.count)
         self.changes = writer
     }
 

@@ -360,7 +360,7 @@ public final class RedisStorage: JobStorage {
     // MARK: Commit
 
     public func commit(
-        _ changes: [StorageChange], on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
+        _ changes: StorageChanges, on loop: Loop, _ done: @escaping (Loop, Result<Void, StorageError>) -> Void
     ) {
         precondition(!isCommitting, "RedisStorage: a commit was begun while another one was under way")
         guard case .open = phase else { preconditionFailure("RedisStorage: a commit while it is not open") }

@@ -91,7 +91,7 @@ public struct JobImport: Sendable {
         var reader = try LineReader(path)
         _ = try header(&reader)
         var summary = Summary()
-        var batch: [StorageChange] = []
+        var batch = StorageChanges()
         var running: [JobID] = []
         var bytes = 0
         func flush() throws(StorageToolError) {
@@ -104,7 +104,7 @@ public struct JobImport: Sendable {
                     mend: "\(error.mend) Then go on with --skip-existing.", exitCode: error.exitCode)
             }
             summary.imported += batch.count
-            batch.removeAll(keepingCapacity: true)
+            batch.removeAll()
             running.removeAll(keepingCapacity: true)
             bytes = 0
             output.progress(ToolProgress("imported", summary.imported + summary.skipped, of: total, "jobs"))
@@ -115,7 +115,7 @@ public struct JobImport: Sendable {
                 summary.skipped += 1
                 continue
             }
-            batch.append(.put(job.record))
+            batch.put(job.record)
             if job.isRunning { running.append(job.record.id) }
             bytes += line.count
             if batch.count == Self.jobsInCommit || bytes > Self.bytesInCommit { try flush() }

@@ -158,7 +158,7 @@ extension JournalStore {
     private func encode(_ records: [(key: JournalKey, value: [UInt8])]) throws(StorageError) {
         for record in records {
             do {
-                try writer.put(record.key) { $0.append(record.value) }
+                try writer.put(record.key, record.value.span)
             } catch {
                 writer.commitFailed()
                 throw .tooLarge(error, job: .init(record.key), directory: directory.path)

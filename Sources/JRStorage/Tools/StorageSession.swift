@@ -102,7 +102,7 @@ final class StorageSession {
     }
 
     /// Makes the changes durable, and marks those of them that are said to run.
-    func commit(_ changes: [StorageChange], running: [JobID]) throws(StorageError) {
+    func commit(_ changes: StorageChanges, running: [JobID]) throws(StorageError) {
         let result: Result<Void, StorageError> = ask { storage, loop, answer in
             storage.commit(changes, on: loop) { _, result in
                 if case .success = result { for id in running { storage.markRunning(id) } }

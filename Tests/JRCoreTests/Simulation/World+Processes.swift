@@ -164,7 +164,7 @@ extension World {
     func apply(_ index: Int) {
         guard let batch = nodes[index].batch, !nodes[index].isApplied, !nodes[index].isFull else { return }
         nodes[index].isApplied = true
-        for change in batch.changes {
+        for change in batch.changes.each {
             checkChange(index, change)
             switch change {
             case .put(let record): nodes[index].disk[record.id] = record

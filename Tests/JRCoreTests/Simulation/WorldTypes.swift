@@ -61,7 +61,7 @@ struct SimulatedNode {
     var life = 0
     var hasDialled = false
     var wakesAt: Instant?
-    var batch: (number: Int, changes: [StorageChange])?
+    var batch: (number: Int, changes: StorageChanges)?
     var isApplied = false
 
     var disk: [JobID: JobRecord] = [:]

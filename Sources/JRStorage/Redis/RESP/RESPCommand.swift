@@ -42,6 +42,10 @@ struct RESPWriter: Sendable {
         endLine()
     }
 
+    mutating func bulk(_ value: Span<UInt8>) {
+        value.withUnsafeBufferPointer { bulk($0) }
+    }
+
     mutating func bulk(_ number: Int) { bulk(String(number).utf8) }
 
     /// What another one has written.

@@ -1,0 +1,104 @@
+import JRBase
+public import JRWire
+
+/// One change of what is stored.
+public enum StorageChange: Sendable, Equatable {
+    /// The job as it now is, whether or not it was known.
+    case put(JobRecord)
+    case remove(JobID)
+
+    public var id: JobID {
+        switch self {
+        case .put(let record): record.id
+        case .remove(let id): id
+        }
+    }
+}
+
+/// Changes to be stored as a whole or not at all, in their order: each job as a storage keeps it, all in one piece.
+///
+/// A record is encoded where it is, and not copied to be encoded elsewhere: that would cost more than the encoding.
+public struct StorageChanges: Sendable {
+    private struct Entry: Sendable, BitwiseCopyable {
+        let id: JobID
+        /// Where the record is among the bytes; before their begin for a job that is removed.
+        let start: Int
+        let end: Int
+    }
+
+    private var entries: [Entry] = []
+    private var writer: ByteWriter
+
+    /// No changes yet.
+    ///
+    /// - Parameters:
+    ///   - count: how many are expected.
+    ///   - bytes: how long they are expected to be together.
+    public init(reserving count: Int = 0, bytes: Int = 0) {
+        entries.reserveCapacity(count)
+        writer = ByteWriter(reserving: bytes)
+    }
+
+    /// How many there are.
+    public var count: Int { entries.count }
+    public var isEmpty: Bool { entries.isEmpty }
+    /// How long all records are together, in bytes.
+    public var byteCount: Int { writer.count }
+    /// Positions of changes, from the first to the last.
+    public var indices: Range<Int> { entries.indices }
+
+    /// Adds a job as it now is.
+    public mutating func put(_ record: borrowing JobRecord) {
+        let start = writer.count
+        record.encode(into: &writer)
+        entries.append(Entry(id: record.request.id, start: start, end: writer.count))
+    }
+
+    /// Adds the removal of a job.
+    public mutating func remove(_ id: JobID) {
+        entries.append(Entry(id: id, start: -1, end: -1))
+    }
+
+    /// Takes all out, and keeps the memory.
+    public mutating func removeAll() {
+        entries.removeAll(keepingCapacity: true)
+        writer.removeAll()
+    }
+
+    /// The job of the change at this position.
+    public func id(at position: Int) -> JobID { entries[position].id }
+
+    /// Whether the change at this position puts a job, and does not remove one.
+    public func isPut(at position: Int) -> Bool { entries[position].start >= 0 }
+
+    /// Calls `body` with the record of the change at this position, as ``JobRecord/encode(into:)`` has written it; with
+    /// nil for a removal.
+    public func withRecord<Result, Failure: Error>(
+        at position: Int, _ body: (Span<UInt8>?) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let entry = entries[position]
+        if entry.start < 0 { return try body(nil) }
+        return try body(writer.bytes.span.extracting(entry.start..<entry.end))
+    }
+
+    /// Each by itself, for whoever looks into them.
+    public var each: [StorageChange] {
+        entries.compactMap { entry in
+            if entry.start < 0 { return .remove(entry.id) }
+            return (try? JobRecord(decoding: writer.bytes[entry.start..<entry.end])).map(StorageChange.put)
+        }
+    }
+}
+
+extension StorageChanges {
+    /// These changes.
+    public init(_ changes: [StorageChange]) {
+        self.init()
+        for change in changes {
+            switch change {
+            case .put(let record): put(record)
+            case .remove(let id): remove(id)
+            }
+        }
+    }
+}
