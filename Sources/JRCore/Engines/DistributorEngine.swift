@@ -398,14 +398,14 @@ public struct DistributorEngine: Sendable {
             }
             settled(share)
         }
-        router.update(link) { $0.unstoredBytes -= arrivedBytes }
-        dropSettled(link)
+        dropSettled(link, arrivedBytes)
         sendWaiting()
     }
 
     /// Takes what is no longer on its way from the head of a node's line of unstored jobs.
-    private mutating func dropSettled(_ link: LinkID) {
+    private mutating func dropSettled(_ link: LinkID, _ arrivedBytes: Int = 0) {
         router.update(link) { node in
+            node.unstoredBytes -= arrivedBytes
             while let first = node.unstored.first, jobs.with(first, { $0.node == link }) != true {
                 node.unstored.popFirst()
             }

@@ -20,6 +20,10 @@ struct NodeLink: Sendable {
     var credit: Int
     /// When it connected.
     var since: WallTime
+    /// Its number among the nodes that are connected; another one's when it has gone.
+    var seat = 0
+    /// Whether it took jobs, for now and for later, when that was last noted.
+    var noted = (now: false, later: false)
     var granted: UInt64 = 0
     var sent: UInt64 = 0
     var isDraining = false
@@ -50,21 +54,21 @@ struct NodeLink: Sendable {
 struct Router: Sendable {
     struct Route: Sendable {
         var key: RouteKey
-        /// Nodes that know the job and are allowed to run it, in the order of their connecting.
-        var eligible: [LinkID] = []
+        /// Nodes that know the job and are allowed to run it, and those of them that it is to go to first, if any.
+        var eligible = Seats()
+        var preferred: Seats?
         var waiting = Ring<(order: UInt64, job: Handle)>()
         /// Jobs that left the line from its middle since it was last tidied, at the most.
         var left = 0
-        /// Where to begin among equally loaded nodes, so that they take turns.
+        /// The seat to begin with among equally loaded nodes, so that they take turns.
         var turn = 0
         /// Jobs of this kind that the distributor holds, waiting or on their way.
         var held = 0
         /// Only the name counts.
         let isPlain: Bool
 
-        init(key: RouteKey, eligible: [LinkID] = []) {
+        init(key: RouteKey) {
             self.key = key
-            self.eligible = eligible
             isPlain = !key.isScheduled && key.placement == .anywhere && !key.name.isEmpty
         }
     }
@@ -76,6 +80,11 @@ struct Router: Sendable {
     private var sweepAt = 1_024
     /// The line that the last job went to.
     private var latest = 0
+    /// By seat: who sits there, how many jobs it holds, and whether it takes one for now, or for later.
+    private var seated: [LinkID?] = []
+    private(set) var loads: [Int] = []
+    private(set) var free = Seats()
+    private(set) var freeForLater = Seats()
     /// Where the node is that was last looked at, which is nearly always the next one too.
     private var latestNode: (link: LinkID, place: Dictionary<LinkID, NodeLink>.Index)?
 
@@ -99,7 +108,8 @@ struct Router: Sendable {
 
     private mutating func newRoute(for key: RouteKey) -> Int {
         if freeRoutes.isEmpty, routes.count >= sweepAt { sweep() }
-        let route = Route(key: key, eligible: eligibleNodes(for: key))
+        var route = Route(key: key)
+        seatEligible(&route)
         let number = freeRoutes.popLast() ?? routes.count
         if number == routes.count { routes.append(route) } else { routes[number] = route }
         routeNumbers[key] = number
@@ -118,13 +128,26 @@ struct Router: Sendable {
 
     mutating func add(_ node: NodeLink, at link: LinkID) {
         latestNode = nil
+        var node = node
+        node.seat = seated.firstIndex(of: nil) ?? seated.count
+        if node.seat == seated.count {
+            seated.append(nil)
+            loads.append(0)
+        }
+        seated[node.seat] = link
+        node.noted = (false, false)
+        let standing = Standing(of: &node)
         nodes[link] = node
+        note(standing)
         refreshRoutes()
     }
 
     mutating func remove(_ link: LinkID) -> NodeLink? {
         latestNode = nil
         guard let node = nodes.removeValue(forKey: link) else { return nil }
+        seated[node.seat] = nil
+        free.set(node.seat, false)
+        freeForLater.set(node.seat, false)
         refreshRoutes()
         return node
     }
@@ -135,7 +158,35 @@ struct Router: Sendable {
     }
 
     mutating func update(_ link: LinkID, _ change: (inout NodeLink) -> Void) {
-        with(link) { change(&$0) }
+        let standing = with(link) { node in
+            change(&node)
+            return Standing(of: &node)
+        }
+        if let standing { note(standing) }
+    }
+
+    /// What is looked at of a node when one is chosen.
+    private struct Standing {
+        let seat: Int
+        let load: Int
+        /// Nil where it takes as many as when it was last noted.
+        let takes: (now: Bool, later: Bool)?
+
+        init(of node: inout NodeLink) {
+            seat = node.seat
+            load = node.load
+            let takes = (now: node.takes(scheduled: false), later: node.takes(scheduled: true))
+            self.takes = takes == node.noted ? nil : takes
+            node.noted = takes
+        }
+    }
+
+    private mutating func note(_ standing: Standing) {
+        var span = loads.mutableSpan
+        span[standing.seat] = standing.load
+        guard let takes = standing.takes else { return }
+        free.set(standing.seat, takes.now)
+        freeForLater.set(standing.seat, takes.later)
     }
 
     /// A look at a node without a copy of it, or a change; nil, and no call, if it is not there.
@@ -186,27 +237,15 @@ struct Router: Sendable {
 
     /// The least loaded of the free nodes, preferred ones before all others; equals take turns.
     mutating func choose(for route: Int) -> LinkID? {
-        let count = routes[route].eligible.count
-        let isScheduled = routes[route].key.isScheduled
-        if count == 1 {
-            let only = routes[route].eligible[0]
-            return with(only) { $0.takes(scheduled: isScheduled) } == true ? only : nil
+        let (turn, isScheduled) = (routes[route].turn, routes[route].key.isScheduled)
+        func least(_ preferred: Seats?) -> Int? {
+            (isScheduled ? freeForLater : free).leastLoaded(in: routes[route].eligible, preferred, from: turn, loads)
         }
-        let preferred = routes[route].isPlain ? [] : routes[route].key.placement.preferred
-        var best: (position: Int, tier: Int, load: Int)?
-        for step in 0..<count {
-            let position = (routes[route].turn + step) % count
-            let found = with(routes[route].eligible[position]) { node -> (tier: Int, load: Int)? in
-                guard node.takes(scheduled: isScheduled) else { return nil }
-                return (preferred.isEmpty || preferred.contains(node.name) ? 0 : 1, node.load)
-            }
-            guard let (tier, load) = found ?? nil else { continue }
-            if let best, (best.tier, best.load) <= (tier, load) { continue }
-            best = (position, tier, load)
-        }
-        guard let best else { return nil }
-        routes[route].turn = (best.position + 1) % count
-        return routes[route].eligible[best.position]
+        var seat: Int?
+        if let preferred = routes[route].preferred { seat = least(preferred) }
+        guard let seat = seat ?? least(nil) else { return nil }
+        routes[route].turn = seat + 1
+        return seated[seat]
     }
 
     /// The line with the oldest waiting job for which there is a free node now, and the order of the oldest in any
@@ -257,26 +296,29 @@ struct Router: Sendable {
         return known.joined(separator: "; ")
     }
 
+    /// Whether there is a free node for this line. (Mutating, so that nobody copies all for the call.)
     mutating func isServable(_ number: Int) -> Bool {
-        let isScheduled = routes[number].key.isScheduled
-        for place in routes[number].eligible.indices
-        where with(routes[number].eligible[place], { $0.takes(scheduled: isScheduled) }) == true { return true }
-        return false
+        (routes[number].key.isScheduled ? freeForLater : free).meets(routes[number].eligible)
     }
 
     private mutating func refreshRoutes() {
         for number in routes.indices {
-            routes[number].eligible = eligibleNodes(for: routes[number].key)
+            seatEligible(&routes[number])
             routes[number].turn = 0
         }
     }
 
-    private func eligibleNodes(for key: RouteKey) -> [LinkID] {
-        nodes.filter { _, node in
-            node.jobs.contains(key.name) && !key.placement.excluded.contains(node.name)
-                && (!key.placement.isStrict || key.placement.preferred.isEmpty
-                    || key.placement.preferred.contains(node.name))
-        }.keys.sorted()
+    private func seatEligible(_ route: inout Route) {
+        let placement = route.key.placement
+        var (eligible, preferred) = (Seats(), Seats())
+        for node in nodes.values where node.jobs.contains(route.key.name) && !placement.excluded.contains(node.name) {
+            let isPreferred = placement.preferred.contains(node.name)
+            if placement.isStrict, !placement.preferred.isEmpty, !isPreferred { continue }
+            eligible.set(node.seat, true)
+            if isPreferred { preferred.set(node.seat, true) }
+        }
+        route.eligible = eligible
+        route.preferred = placement.preferred.isEmpty ? nil : preferred
     }
 }
 

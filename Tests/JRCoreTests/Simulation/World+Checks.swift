@@ -54,6 +54,14 @@ extension World {
         jobs[record.id]?.attempts[index] = record.attempt
     }
 
+    /// Whether a router knows of a node what it looks at when it chooses one.
+    private func isNoted(_ node: NodeLink, in router: Router) -> Bool {
+        var seat = Seats()
+        seat.set(node.seat, true)
+        return router.loads[node.seat] == node.load && router.free.meets(seat) == node.takes(scheduled: false)
+            && router.freeForLater.meets(seat) == node.takes(scheduled: true)
+    }
+
     /// What ended stays ended.
     func checkChange(_ index: Int, _ change: StorageChange) {
         let before = nodes[index].disk[change.id]
@@ -138,6 +146,9 @@ extension World {
             ]
             if left.contains(where: { $0 != 0 }) { complain("distributor \(index) keeps \(left)") }
             if engine.router.nodes.count != nodes.count { complain("distributor \(index) misses nodes") }
+            for node in engine.router.nodes.values where !isNoted(node, in: engine.router) {
+                complain("distributor \(index) has noted \(node.name) otherwise than it is")
+            }
         }
         for (index, client) in clients.enumerated() where client.engine?.pendingCount != 0 {
             complain("application \(index) still waits for \(client.engine?.pendingCount ?? -1) jobs")
