@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # How cost grows: with the number of jobs, of connections, and with the size of arguments (swift build -c release first).
 #
-#     Benchmarks/growth.sh [MOST JOBS [ROUNDS]]     10,000,000 and 3 if left out: some 9 minutes
+#     Benchmarks/growth.sh [MOST JOBS [ROUNDS]]     10,000,000 and 5 if left out: some 6 minutes
 #
-# A run of 10,000 jobs is over in a twentieth of a second and says little: the short ones are made several times a round.
+# A run of 10,000 jobs is over in a twentieth of a second and says little: the short ones are made several times a round,
+# all after as many jobs before them, and with a window that is a small part of each.
 # Prints the medians as tables in Markdown. JR names another `jr` than the release build.
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 jr=${JR:-$here/../.build/release/jr}
-most=${1:-10000000} rounds=${2:-3}
+most=${1:-10000000} rounds=${2:-5}
 [ -x "$jr" ] || { echo "growth.sh: there is no $jr: run 'swift build -c release', or name it in JR" >&2; exit 69; }
 command -v python3 > /dev/null || { echo "growth.sh: there is no python3, which makes the tables" >&2; exit 69; }
 lines=$(mktemp)
@@ -25,7 +26,9 @@ bench() { # TABLE ARGUMENT...
 # In turn, so that what else the machine does is no matter of one size.
 for ((round = 1; round <= rounds; round++)); do
     for ((jobs = 10000; jobs <= most; jobs *= 10)); do
-        for ((again = 1; again <= (jobs < 1000000 ? 5 : 1); again++)); do bench jobs throughput --jobs "$jobs"; done
+        for ((again = 1; again <= (jobs < 1000000 ? 5 : 1); again++)); do
+            bench jobs throughput --jobs "$jobs" --warm-up 200000 --window 500
+        done
     done
     for nodes in 1 10 100; do bench nodes throughput --jobs 200000 --nodes "$nodes"; done
     for size in 100 1024 65536; do bench size throughput --jobs $((size > 9999 ? 20000 : 200000)) --args "$size"; done

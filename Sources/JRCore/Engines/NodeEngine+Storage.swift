@@ -23,8 +23,10 @@ extension NodeEngine {
             giveBack(&after)
             return nil
         }
-        var changes = StorageChanges(reserving: dirty.count, bytes: dirty.count * bytesPerChange)
+        var changes = StorageChanges()
         if keepsRecords {
+            // And for the room that a record is begun with, lest the last one moves all of them.
+            changes.reserve(dirty.count, bytes: dirty.count * bytesPerChange + 2_048)
             for handle in dirty { jobs.with(handle) { $0.change(&changes) } }
             bytesPerChange = changes.byteCount / dirty.count + 1
         }

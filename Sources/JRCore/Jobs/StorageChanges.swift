@@ -27,16 +27,19 @@ public struct StorageChanges: Sendable {
     }
 
     private var entries: [Entry] = []
-    private var writer: ByteWriter
+    private var writer = ByteWriter()
 
     /// No changes yet.
+    public init() {}
+
+    /// Makes room.
     ///
     /// - Parameters:
-    ///   - count: how many are expected.
+    ///   - count: how many changes are expected.
     ///   - bytes: how long they are expected to be together.
-    public init(reserving count: Int = 0, bytes: Int = 0) {
+    mutating func reserve(_ count: Int, bytes: Int) {
         entries.reserveCapacity(count)
-        writer = ByteWriter(reserving: bytes)
+        writer.bytes.reserveCapacity(bytes)
     }
 
     /// How many there are.

@@ -26,6 +26,7 @@ enum Bench {
             .option("args", value: "BYTES", "The size of a job's arguments", default: "100"),
             .option("window", value: "COUNT", "How many jobs are under way at once", default: "1000"),
             .option("credit", value: "COUNT", "How many of them a node has at once", default: "as settings say"),
+            .option("warm-up", value: "COUNT", "How many jobs are run before, and not counted", default: "2000"),
             Spec.json,
         ],
         details: """
@@ -89,6 +90,7 @@ enum Bench {
         plan.credit = try command.value("credit") { text throws(ValueError) in
             try Integers.parse(text, in: 1...1_000_000)
         }
+        plan.warmUp = try number("warm-up", 0...10_000_000, min(plan.jobs, plan.warmUp))
         if mode == .latency { plan.window = 1 }
         if mode == .burst { plan.window = plan.jobs }
         if mode == .recovery, plan.storage != "journal" {
@@ -121,8 +123,10 @@ enum Bench {
         let cluster = try BenchCluster(plan)
         try cluster.startNodes()
         // Connections, caches and allocators as in a process that has run for a while.
-        let warmUp = min(plan.jobs, 2_000)
-        _ = try BenchLoad(cluster.queue, jobs: warmUp, argumentBytes: plan.argumentBytes).run(window: plan.window)
+        if plan.warmUp > 0 {
+            let load = BenchLoad(cluster.queue, jobs: plan.warmUp, argumentBytes: plan.argumentBytes)
+            _ = try load.run(window: plan.window)
+        }
         let load = BenchLoad(cluster.queue, jobs: plan.jobs, argumentBytes: plan.argumentBytes)
         try cluster.mark()
         let begun = SystemClock.instant()

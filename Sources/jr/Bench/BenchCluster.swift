@@ -124,6 +124,8 @@ struct BenchPlan: Sendable {
     var window: Int
     /// Nil is what a node's settings say.
     var credit: Int?
+    /// Jobs that are run before those that are counted.
+    var warmUp = 2_000
     var redis: String?
     var url: SocketAddress?
 
