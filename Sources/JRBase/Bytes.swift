@@ -100,6 +100,16 @@ extension OutputSpan<UInt8> {
         append(UInt8(truncatingIfNeeded: rest))
     }
 
+    /// Two words, the most significant byte first, for which there has to be room.
+    package mutating func append(bigEndian first: UInt64, _ second: UInt64) {
+        let start = count
+        append(repeating: 0, count: 16)
+        var span = mutableSpan
+        var raw = span.mutableBytes
+        raw.storeBytes(of: first.bigEndian, toByteOffset: start, as: UInt64.self)
+        raw.storeBytes(of: second.bigEndian, toByteOffset: start + 8, as: UInt64.self)
+    }
+
     /// All of these bytes, for which there has to be room.
     package mutating func append(copying bytes: Span<UInt8>) {
         bytes.withUnsafeBufferPointer { append(copying: $0) }

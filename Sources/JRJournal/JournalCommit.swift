@@ -33,7 +33,7 @@ struct JournalCommit: Sendable {
         try beginRecord(length, sequence)
         buffer.gather(length) { out in
             out.append(JournalRecord.Kind.put)
-            out.append(key)
+            out.append(bigEndian: key.high, key.low)
             out.appendVarint(age)
             out.append(copying: value)
         }
@@ -45,7 +45,7 @@ struct JournalCommit: Sendable {
         try beginRecord(length, sequence)
         buffer.gather(length) { out in
             out.append(JournalRecord.Kind.remove)
-            out.append(key)
+            out.append(bigEndian: key.high, key.low)
         }
     }
 
@@ -131,15 +131,4 @@ public enum JournalLimit: Error, Sendable, Equatable {
 
 extension JournalKey {
     static let byteCount = 16
-}
-
-extension OutputSpan<UInt8> {
-    fileprivate mutating func append(_ key: JournalKey) {
-        let start = count
-        append(repeating: 0, count: JournalKey.byteCount)
-        var span = mutableSpan
-        var raw = span.mutableBytes
-        raw.storeBytes(of: key.high.bigEndian, toByteOffset: start, as: UInt64.self)
-        raw.storeBytes(of: key.low.bigEndian, toByteOffset: start + 8, as: UInt64.self)
-    }
 }

@@ -10,12 +10,7 @@ extension ByteWriter {
         let fixed = Self.frameBytes + 2 * OutputSpan.idBytes + 2 * OutputSpan.headBytes + 2 * OutputSpan.numberBytes + 1
         gather(fixed + request.name.utf8.count + request.arguments.count) { out in
             out.startFrame(type, fields: Unpacker.requestFields)
-            out.put(request.id)
-            out.put(text: request.name)
-            out.put(bytes: request.arguments)
-            out.put(request.created.milliseconds)
-            out.put(unsigned: UInt64(request.feedback.rawValue))
-            out.put(request.client)
+            out.put(request)
             if isPlain { out.append(0xC0) }
         }
         if !isPlain { pack(request.options) }
@@ -50,6 +45,18 @@ extension ByteWriter {
 
     public mutating func pack(_ options: JobOptions) {
         if options.isStandard { packNil() } else { pack(map: options.members) }
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// All but the options.
+    package mutating func put(_ request: JobRequest) {
+        put(request.id)
+        put(text: request.name)
+        put(bytes: request.arguments)
+        put(request.created.milliseconds)
+        put(unsigned: UInt64(request.feedback.rawValue))
+        put(request.client)
     }
 }
 

@@ -40,13 +40,9 @@ extension OutputSpan<UInt8> {
     }
 
     package mutating func put(_ id: JobID) {
-        let start = count
-        append(repeating: 0, count: Self.idBytes)
-        var span = mutableSpan
-        var raw = span.mutableBytes
-        raw.storeBytes(of: Unpacker.idMark.bigEndian, toByteOffset: start, as: UInt16.self)
-        raw.storeBytes(of: id.high.bigEndian, toByteOffset: start + 2, as: UInt64.self)
-        raw.storeBytes(of: id.low.bigEndian, toByteOffset: start + 10, as: UInt64.self)
+        append(UInt8(truncatingIfNeeded: Unpacker.idMark >> 8))
+        append(UInt8(truncatingIfNeeded: Unpacker.idMark))
+        append(bigEndian: id.high, id.low)
     }
 
     /// A frame of at most fourteen fields whose length is not known yet.

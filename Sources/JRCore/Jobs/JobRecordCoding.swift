@@ -13,12 +13,7 @@ extension JobRecord {
         writer.gather(Self.mostBytes + texts) { out in
             out.putHead(ofArray: 10)
             out.put(unsigned: UInt64(Self.version))
-            out.put(request.id)
-            out.put(text: request.name)
-            out.put(bytes: request.arguments)
-            out.put(request.created.milliseconds)
-            out.put(unsigned: UInt64(request.feedback.rawValue))
-            out.put(request.client)
+            out.put(request)
             if isPlain {
                 out.append(0xC0)
                 encodeEnd(into: &out)
