@@ -103,11 +103,11 @@ let programs: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    library("TestSupport", ["JRSystem"], path: "Tests/TestSupport"),
+    library("TestSupport", ["JRCore", "JRWire", "JRSystem"], path: "Tests/TestSupport"),
     tests("JRBaseTests", ["JRBase"]),
     tests("JRJSONTests", ["JRJSON"]),
     tests("JRWireTests", ["JRWire", "JRBase"]),
-    tests("JRCoreTests", ["JRCore", "JRWire", "JRSettings", "JRBase"]),
+    tests("JRCoreTests", ["TestSupport", "JRCore", "JRWire", "JRSettings", "JRBase"]),
     tests("JRJournalTests", ["JRJournal", "JRBase"]),
     tests("JRSettingsTests", ["JRSettings", "JRBase"]),
     tests("JRSupervisionTests", ["TestSupport", "JRManifest", "JRSupervision", "JRSettings", "JRJSON", "JRBase"]),

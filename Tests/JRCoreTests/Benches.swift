@@ -1,5 +1,6 @@
 import JRBase
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRCore
@@ -143,7 +144,11 @@ struct NodeBench {
     mutating func commit() -> [StorageChange] {
         var changes: [StorageChange] = []
         while let batch = engine.takeBatch(at: now) {
-            changes += batch.changes.each
+            do {
+                changes += try batch.changes.each()
+            } catch {
+                Issue.record("a record of a batch is no record: \(error)")
+            }
             engine.committed(batch.number, at: now)
         }
         return changes

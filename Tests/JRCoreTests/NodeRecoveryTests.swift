@@ -1,5 +1,6 @@
 import JRBase
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRCore

@@ -1,5 +1,6 @@
 import JRBase
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRCore
@@ -13,7 +14,7 @@ import Testing
         #expect(bench.actions().stored(to: link).isEmpty)
         #expect(bench.runs().isEmpty)
         let batch = try bench.batch()
-        #expect(batch.changes.each == [.put(JobRecord(request: request(1)))])
+        #expect(try batch.changes.each() == [.put(JobRecord(request: request(1)))])
         #expect(bench.actions().stored(to: link).isEmpty)
         #expect(bench.runs().isEmpty)
         bench.engine.committed(batch.number, at: bench.now)

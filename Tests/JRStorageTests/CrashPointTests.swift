@@ -5,6 +5,7 @@ import JRJournal
 import JRSystem
 import JRWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JRStorage

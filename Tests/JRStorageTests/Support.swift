@@ -5,6 +5,7 @@ import JRJournal
 import JRReactor
 import JRSystem
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRStorage

@@ -1,20 +1,6 @@
 import JRBase
 public import JRWire
 
-/// One change of what is stored.
-public enum StorageChange: Sendable, Equatable {
-    /// The job as it now is, whether or not it was known.
-    case put(JobRecord)
-    case remove(JobID)
-
-    public var id: JobID {
-        switch self {
-        case .put(let record): record.id
-        case .remove(let id): id
-        }
-    }
-}
-
 /// Changes to be stored as a whole or not at all, in their order: each job as a storage keeps it, all in one piece.
 ///
 /// A record is encoded where it is, and not copied to be encoded elsewhere: that would cost more than the encoding.
@@ -82,26 +68,5 @@ public struct StorageChanges: Sendable {
         let entry = entries[position]
         if entry.start < 0 { return try body(nil) }
         return try body(writer.bytes.span.extracting(entry.start..<entry.end))
-    }
-
-    /// Each by itself, for whoever looks into them.
-    public var each: [StorageChange] {
-        entries.compactMap { entry in
-            if entry.start < 0 { return .remove(entry.id) }
-            return (try? JobRecord(decoding: writer.bytes[entry.start..<entry.end])).map(StorageChange.put)
-        }
-    }
-}
-
-extension StorageChanges {
-    /// These changes.
-    public init(_ changes: [StorageChange]) {
-        self.init()
-        for change in changes {
-            switch change {
-            case .put(let record): put(record)
-            case .remove(let id): remove(id)
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 import JRBase
 import JRWire
+import TestSupport
 import Testing
 
 @testable import JRCore
@@ -164,7 +165,8 @@ extension World {
     func apply(_ index: Int) {
         guard let batch = nodes[index].batch, !nodes[index].isApplied, !nodes[index].isFull else { return }
         nodes[index].isApplied = true
-        for change in batch.changes.each {
+        guard let changes = try? batch.changes.each() else { return complain("a record of node \(index) is no record") }
+        for change in changes {
             checkChange(index, change)
             switch change {
             case .put(let record): nodes[index].disk[record.id] = record
