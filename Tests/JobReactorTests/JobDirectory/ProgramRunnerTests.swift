@@ -61,7 +61,7 @@ struct ProgramRunnerTests {
             reactor.stop()
             reactor.waitUntilStopped()
         }
-        return try #require(ended.wait(timeout: .seconds(Int64(30))) { $0 }, "the program's end was not reported")
+        return try #require(ended.wait(timeout: .seconds(Int64(300))) { $0 }, "the program's end was not reported")
     }
 
     @Test("B9: the object on standard output is merged into the arguments")
